@@ -35,7 +35,7 @@ class Cli:
         self.programs = directory / "bin"
         self.programs.mkdir()
         self.write_program("docker-credential-gcr", "")
-        # No metadata server: whether this machine has one is no business of a test.
+        # A test must not depend on a metadata server of this machine.
         self.environ = {
             "HOME": str(self.home),
             "PATH": f"{self.programs}:{os.defpath}",
@@ -54,7 +54,7 @@ class Cli:
             stack.enter_context(replace_streams(*streams))
             try:
                 status = main(list(arguments))
-            except SystemExit as end:  # how click ends a shell's question for completions
+            except SystemExit as end:  # click ends so after completions
                 status = int(end.code or 0)
         texts = [stream.detach().getvalue().decode() for stream in streams[1:]]
         return Outcome(status, *texts)
@@ -151,7 +151,7 @@ def on_terminal(cli: Cli) -> Callable[..., str]:
             os.close(theirs)
             os.write(ours, answer.encode())
             screen = b""
-            with suppress(OSError):  # how Linux says that nobody holds the terminal any more
+            with suppress(OSError):  # Linux: no process has the terminal open any more
                 while part := os.read(ours, 4096):
                     screen += part
             process.wait(LIMIT_S)

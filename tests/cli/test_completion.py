@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 SHELLS = ["bash", "zsh", "fish", "powershell"]
-# How each shell's script asks, and what it reads.
+# The variables that each shell's script sets, and the lines that it reads.
 QUESTIONS = {
     "bash": ("config", {"COMP_WORDS": "docker-credential-gcr config", "COMP_CWORD": "1"}),
     "zsh": ("config", {"COMP_WORDS": "docker-credential-gcr config", "COMP_CWORD": "1"}),

@@ -27,7 +27,7 @@ def prepare(cli: Any, monkeypatch: pytest.MonkeyPatch, file: File) -> Path:
     cli.write(cli.own, json.dumps(file.settings))
     for name, document in file.beside.items():
         (cli.directory / name).write_text(document if isinstance(document, str) else json.dumps(document))
-    for name, value in file.environ.items():  # google-auth looks at the process
+    for name, value in file.environ.items():  # google-auth reads the environment of the process
         monkeypatch.setenv(name, value)
     path: Path = cli.directory / file.path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,8 +126,8 @@ def test_z25_a_member_of_another_type_is_no_fault_of_the_program(
             check(*run(cli, command, file.environ))
 
 
-# Runs a command, then says on stderr its exit status and its memory in KiB. A process of its own, for a child
-# counts what its parent held: pytest holds more than the limit.
+# Runs a command, then prints on stderr its exit status and its memory in KiB. A separate process does it:
+# a child counts the memory of its parent, and pytest uses more than the limit.
 MEASURE = """
 import resource, subprocess, sys
 status = subprocess.run(sys.argv[1:]).returncode

@@ -41,7 +41,7 @@ def install_gcloud(cli: Any, make_key: Callable[..., Path]) -> None:
 
 GOOGLES = "https://oauth2.googleapis.com/token"
 DOCTOR = "docker-credential-gcr doctor gcr.io"
-# What there is, the state and the command, and what the fault says.
+# The setup, the state and the command, and a part of the error.
 STATES: dict[str, tuple[Callable[[Any, Callable[..., Path]], object], str, str | None, str]] = {
     "d05-nothing": (set_sources("store", "env"), "absent", None, ""),
     "d05-a key": (give_key(token_uri=GOOGLES), "ready", None, ""),

@@ -33,7 +33,7 @@ SECRET = {
     },
 }
 HELPERS = {"credHelpers": {"gcr.io": "gcr"}}
-# id: (the command, which gets the path last; what is written)
+# id: (the command, to which the path is added; the output)
 OUTPUTS: dict[str, tuple[list[str], object]] = {
     **{
         f"write-auth-{form}": (

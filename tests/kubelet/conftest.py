@@ -18,7 +18,7 @@ from support.servers.loopback import LoopbackHandler, LoopbackServer, serving
 
 PROGRAM = Path(sysconfig.get_path("scripts"), "gcr-credential-provider")
 V1 = "credentialprovider.kubelet.k8s.io/v1"
-# What Go's time.ParseDuration takes: https://pkg.go.dev/time#ParseDuration
+# The form that Go's time.ParseDuration parses: https://pkg.go.dev/time#ParseDuration
 DURATION = re.compile(r"[-+]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+)")
 
 

@@ -70,10 +70,10 @@ def test_no_credential_is_the_golden_response_without_auth() -> None:
         (3600, 0, 300, 3300),
         (3600, 3200, 300, 100),
         (3600, 3400, 300, 0),
-        (3600, 0, 7200, 1800),  # half of its own life is the most that may be asked
+        (3600, 0, 7200, 1800),  # at most half of its lifetime is kept in reserve
         (300, 0, 300, 150),
-        (3600, 0, 0, 3590),  # a registry takes none with less than ten seconds
-        (10, 0, 300, 0),  # of unknown life: for this pull alone
+        (3600, 0, 0, 3590),  # a token is not used in its last ten seconds
+        (10, 0, 300, 0),  # of unknown lifetime: for this pull only
     ],
 )
 def test_a_token_is_kept_until_it_is_aging(

@@ -40,7 +40,7 @@ def test_the_token_is_exchanged_and_the_node_s_sources_are_not_asked(ask: Any, s
     assert response["auth"] == {
         "localhost:5000": {"username": "oauth2accesstoken", "password": "ya29.federated"}
     }
-    # What has passed since the exchange is taken off.
+    # The time since the exchange is subtracted.
     assert 3240 <= int(response["cacheDuration"].removesuffix("s")) <= 3300
     assert sts.requests == [("/v1/token", EXCHANGE)]
 

@@ -110,8 +110,8 @@ def find_stored_logins(text: str) -> dict[str, str]:
     """
     entries = docker_types.list_entries(text, LOGINS_MEMBER)
     logins = {entry.key: json_members.decode(text, entry.value_start)[0] for entry in entries}
-    held = (key for key, login in logins.items() if login and any(login.values()))
-    shown = (key for key in held if not find_secret_form(key))
+    with_secret = (key for key, login in logins.items() if login and any(login.values()))
+    shown = (key for key in with_secret if not find_secret_form(key))
     return {key: host for key in shown if (host := registries.find_host(key)) is not None}
 
 

@@ -50,7 +50,7 @@ class Machine:
     def __init__(self, cli: Any, emulator: Any, authorization_server: Any) -> None:
         self.cli = cli
         self.emulator = emulator
-        self.authorization_server = authorization_server  # where a login succeeds at once
+        self.authorization_server = authorization_server  # a login there succeeds at once
         self.registry: str = emulator.registry
         self.directory: Path = cli.directory
         self.programs: Path = cli.programs
@@ -60,7 +60,7 @@ class Machine:
         self.write_program(PROGRAM, f'exec "{sys.executable}" -m docker_credential_gcr "$@"')
         main = "from docker_credential_gcr.emulator.cli.main import main; raise SystemExit(main())"
         self.write_program("gcr-emulator", f'exec "{sys.executable}" -c "{main}" "$@"')
-        # `mktemp -d` is among what doctor prints.
+        # `mktemp -d`, which doctor prints, uses it.
         self.environ: dict[str, str] = {**cli.environ, "TMPDIR": str(self.directory)}
         self.key = Path(shutil.move(emulator.key(), self.directory / "key.json"))
         self.image = f"{self.registry}/my-project/app"

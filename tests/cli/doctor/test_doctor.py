@@ -13,7 +13,7 @@ from cli.doctor.setups import SETUPS
 from support.checkout import DOCS
 from support.terminals import remove_escapes, run_at_terminal
 
-ROUNDS = 4  # what is mended may show what else is broken
+ROUNDS = 4  # a mended fault may reveal another one
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_broken_set_up_is_named_with_the_command_that_mends_it(machine: Machin
         assert left == []
 
 
-# What a person writes for what only a person knows.
+# Values for the placeholders in commands that only a user can know.
 PLACES = {"PROJECT": "my-project", "ACCOUNT": "ci"}
 
 
@@ -127,7 +127,7 @@ def test_d10_at_a_terminal_a_finding_is_wrapped_behind_its_state_and_a_command_i
     indent = " " * 9
     commands = [line for line in plain if line.startswith(indent)]
     assert (status, len(commands), [line for line in commands if line not in lines]) == (1, 1, [])
-    # A path is one word, and stays whole.
+    # A path is one word, and is not broken.
     wide = [line for line in lines if len(line) > columns and len(line.split()) > 1]
     assert [line for line in wide if line not in commands] == []
     assert [line for line in lines if not line.startswith((*("ok ", "warning ", "fault "), indent))] == []

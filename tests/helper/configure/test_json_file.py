@@ -33,7 +33,7 @@ EDITS = [
         '{"x":[1e400,-0.0,1E-7,"1e400",true,null]}',
         '{"x":[1e400,-0.0,1E-7,"1e400",true,null],"h":{"gcr.io":"gcr"}}',
     ),
-    # Of members of one name: objects at the top are joined, as docker joins them, else the last counts.
+    # Members of equal names: objects at the top are merged, as docker does, else the last one is taken.
     ('{"h":{"a":"b","a":"c"},"h":{"d":"e"}}', '{"h":{"a":"c","d":"e","gcr.io":"gcr"}}'),
     ('{"h":{"a":"b"},"h":null}', '{"h":{"gcr.io":"gcr"}}'),
     ('{"h":null,"h":{"a":"b"}}', '{"h":{"a":"b","gcr.io":"gcr"}}'),

@@ -46,7 +46,7 @@ def test_the_clock_is_held_against_the_registrys(name: str) -> None:
 
 
 def test_d10_every_cause_that_can_be_met_is_explained() -> None:
-    # find_base asks with https first, so that no registry is asked with http for TLS.
+    # fetch_base tries https first: no TLS registry gets a request by http.
     assert {*SILENCES, connection_faults.ENCRYPTED} == set(connection_faults.HINTS)
 
 

@@ -104,7 +104,7 @@ ENDED = {"check": "login ended", "command": LOGIN}
 KEY = {"check": oauth.KEY_REFUSED, "command": errors.NEW_KEY}
 INSECURE = "export DOCKER_CREDENTIAL_GCR_INSECURE_TOKEN_HOSTS=sts.example:80"
 REFUSED = ConnectionRefusedError(111, "Connection refused")
-# What the helper does, what the failure is called, and what to do; DIR is a directory.
+# What the helper does, the name of the failure, and the command; DIR is a directory.
 FAILURES: dict[str, tuple[Callable[[Path], object], str, str | None]] = {
     "an assertion of another time": (lambda _: refuse("in a reasonable timeframe", **KEY), "clock", CLOCK),
     "gcloud's expired token": (lambda _: gcloud.parse_output(EXPIRED, 2e9), "clock", CLOCK),
