@@ -118,7 +118,7 @@ def test_database_that_is_not_the_directorys_is_refused_and_made_again_from_the_
     check_refusals(stopped, reason)
 
     code, _, err = run("rebuild", "--data", stopped)
-    assert (code, err) == (0, f"made from {stopped / 'emulator.db.snapshot'}\n")
+    assert (code, err) == (0, f"built from {stopped / 'emulator.db.snapshot'}\n")
     assert pull(stopped, digests) == [200, 200]
     assert run("gc", "--data", stopped, "--older-than", "0")[0] == 0
     assert pull(stopped, digests) == [200, 200]

@@ -128,7 +128,7 @@ def test_d19_elsewhere_there_is_no_progress_and_one_plain_line_at_the_end(
 
     last = {
         "fsck": f"{stopped} is sound",
-        "rebuild": f"made from {stopped}/emulator.db.damaged",
+        "rebuild": f"built from {stopped}/emulator.db.damaged",
         "gc": r"freed \S+ (B|[KMG]iB)",
         "gc --dry-run": r"would free \S+ (B|[KMG]iB); nothing was removed: leave out --dry-run to remove it",
     }

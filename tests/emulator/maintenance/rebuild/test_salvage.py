@@ -103,7 +103,7 @@ def damaged(stopped, table):
 def test_rows_before_a_damaged_page_are_read_and_those_behind_it_come_from_the_snapshot(damaged, table, run):
     data, expected, _ = damaged
     code, _, err = run("rebuild", "--data", data)
-    made = f"made from {data}/emulator.db.damaged and {data}/emulator.db.snapshot"
+    made = f"built from {data}/emulator.db.damaged and {data}/emulator.db.snapshot"
     assert (code, err.splitlines()[:2]) == (1, [made, f"lost: a part of the table {table} cannot be read"])
     assert read(data / "emulator.db", table) == expected
     assert run("fsck", "--data", data) == (0, "", f"{data} is sound\n")
@@ -113,7 +113,7 @@ def test_rows_behind_a_damaged_page_are_lost_without_a_snapshot(damaged, table, 
     data, _, readable = damaged
     (data / "emulator.db.snapshot").unlink()
     code, _, err = run("rebuild", "--data", data)
-    made = f"made from {data}/emulator.db.damaged"
+    made = f"built from {data}/emulator.db.damaged"
     assert (code, err.splitlines()[:2]) == (1, [made, f"lost: a part of the table {table} cannot be read"])
     assert read(data / "emulator.db", table) == dict.fromkeys(readable, "later")
 
@@ -140,7 +140,7 @@ def test_snapshot_that_is_not_the_databases_completes_nothing(damaged, table, ru
     with opened(data / "emulator.db.snapshot") as connection:
         connection.execute(STRANGE[what])
     code, _, err = run("rebuild", "--data", data)
-    assert (code, err.splitlines()[0]) == (1, f"made from {data}/emulator.db.damaged")
+    assert (code, err.splitlines()[0]) == (1, f"built from {data}/emulator.db.damaged")
     assert read(data / "emulator.db", table) == dict.fromkeys(readable, "later")
 
 
@@ -148,7 +148,7 @@ def test_copy_that_is_named_is_not_completed_from_the_snapshot(damaged, table, r
     data, _, readable = damaged
     copy = (data / "emulator.db").rename(tmp_path / "copy.db")
     code, _, err = run("rebuild", "--data", data, "--from", copy)
-    assert (code, err.splitlines()[0]) == (1, f"made from {copy}")
+    assert (code, err.splitlines()[0]) == (1, f"built from {copy}")
     assert read(data / "emulator.db", table) == dict.fromkeys(readable, "later")
 
 
