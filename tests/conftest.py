@@ -1,4 +1,4 @@
-"""What the whole suite shares: what a test needs of its machine, signals, processes and the RSA key."""
+"""Fixtures of all tests: their programs, signals, child processes and RSA keys."""
 
 import os
 import shutil
@@ -18,26 +18,26 @@ from support.serve_arguments import SERVE_ARGUMENTS, serving
 
 pytest_plugins = ("support.streams",)
 
-# How to install a program, where it is not in a package of its own name.
+# How to install a program that is not in a package of the same name.
 INSTALL = {
     "docker": "apt-get install docker.io",
     "gcloud": "https://cloud.google.com/sdk/docs/install",
     **dict.fromkeys(("nsenter", "pivot_root", "setpriv", "unshare"), "apt-get install util-linux"),
     "uv": "pip install --require-hashes --requirement scripts/requirements-dev.txt",
 }
-# `all` where everything is installed: a test that is not run there is a fault, not a matter of the machine.
+# `all` where everything is installed: a test that would be skipped there fails.
 NEEDS_VARIABLE = "GCR_TEST_NEEDS"
 
 
 def pytest_configure() -> None:
-    """Give this process, and all that it starts, the signals that a terminal gives.
+    """Sets the signals of this process, and of all that it starts, as a terminal does.
 
-    A shell starts what runs in its background with SIGINT and SIGQUIT ignored, nohup with SIGHUP; every
-    child inherits that, and no shell can trap what it was started to ignore.
+    A shell ignores SIGINT and SIGQUIT in what it starts in the background, nohup SIGHUP. Children inherit
+    that, and no shell can trap a signal that it was started to ignore.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-    # As after ^C, fixtures are torn down.
+    # Fixtures are torn down, as after ^C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         # A handler, which no child inherits: the run under nohup still outlives its terminal.
@@ -49,11 +49,11 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test that needs what this machine lacks, with the command that provides it."""
+    """Skips a test that needs a program or root, which this machine lacks; the reason names the remedy."""
     for marker in item.iter_markers("needs"):
         for program in filter(lambda name: shutil.which(name) is None, marker.args):
             reason = f"{program} is not installed: {INSTALL.get(program, f'apt-get install {program}')}"
-            # What Debian has no package of may be missing anywhere.
+            # A program that Debian has no package of may be missing anywhere.
             is_fault = os.environ.get(NEEDS_VARIABLE) == "all" and "https:" not in reason
             pytest.fail(reason) if is_fault else pytest.skip(reason)
     marker = item.get_closest_marker("needs_root")
@@ -75,7 +75,7 @@ def _outside_the_checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(autouse=True)
 def _no_process_is_left() -> Iterator[None]:
-    """Ends the processes that a test started and did not end, also when it failed; each is a fault."""
+    """Ends the processes that a test left running, and fails the test for each."""
     before = list_children()
     yield
     kept = before.keys() | OF_THE_SESSION
@@ -88,7 +88,7 @@ def _no_process_is_left() -> Iterator[None]:
 def _gcr_emulator_server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Any]:
-    """The plugin's, a thread of this process; with GCR_TEST_SERVE a program with these arguments."""
+    """Yields the plugin's server, a thread; with GCR_TEST_SERVE a program with these arguments."""
     if not SERVE_ARGUMENTS:
         yield request.getfixturevalue("_gcr_emulator_server")
         return
@@ -99,7 +99,7 @@ def _gcr_emulator_server(
 
 @pytest.fixture
 def gcr_emulator(request: pytest.FixtureRequest) -> Any:
-    """The plugin's, where it can run: the helper is tested without the emulator, too."""
+    """Returns the plugin's fixture; skips where the package has no emulator, as the helper's tests allow."""
     if find_spec("docker_credential_gcr.emulator") is None:
         pytest.skip("the package has no emulator")
     from docker_credential_gcr.emulator.extra import MODULES, explain_missing
@@ -112,19 +112,19 @@ def gcr_emulator(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(scope="session")
 def rsa_key() -> rsa.RSAPrivateKey:
-    """For all that needs a key and is not about its making, which takes a tenth of a second."""
+    """Creates a key for all tests that need one: it takes a tenth of a second."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @pytest.fixture(scope="session")
 def other_rsa_key() -> rsa.RSAPrivateKey:
-    """For what was signed with another key than the right one."""
+    """Creates a key for signatures that are wrong."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @pytest.fixture(scope="session")
 def private_key(rsa_key: rsa.RSAPrivateKey) -> str:
-    """`rsa_key` as the PEM of a key file."""
+    """Returns `rsa_key` as the PEM of a key file."""
     return format_private(rsa_key)
 
 

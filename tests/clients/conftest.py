@@ -1,4 +1,4 @@
-"""The real clients of this machine, each with storage, configuration and a home of its own.
+"""The real clients of this machine, each with its own storage, configuration and home.
 
 A client that is missing skips its tests, and fails them where CI is true.
 """
@@ -39,7 +39,7 @@ ENGINE = (
 
 
 def require(program: str) -> str:
-    """The program's path."""
+    """Returns the program's path."""
     path = shutil.which(program)
     if path is None:
         reason = f"{program} is not installed: {_client_packages.install_command(program)}"
@@ -49,26 +49,26 @@ def require(program: str) -> str:
 
 @pytest.fixture(scope="session")
 def require_program() -> Callable[[str], str]:
-    """`require`, for tests that start a program themselves."""
+    """Returns `require`, for tests that start a program themselves."""
     return require
 
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A directory of the test's own."""
+    """Yields the test's own directory."""
     with nameable_directory() as directory:
         yield directory
 
 
 @pytest.fixture(scope="session")
 def image_maker() -> ModuleType:
-    """scripts/_image.py, which makes images from nothing."""
+    """Returns scripts/_image.py, which creates images."""
     return _image
 
 
 @pytest.fixture
 def layer(place: Path) -> Path:
-    """A layer's tar that nobody has pushed before."""
+    """Creates a layer's tar that no test has pushed."""
     path = place / "layer.tar"
     path.write_bytes(_image.make_layer(place.name.encode()))
     return path
@@ -76,14 +76,14 @@ def layer(place: Path) -> Path:
 
 @pytest.fixture
 def layout(place: Path) -> str:
-    """An image as an OCI layout."""
+    """Creates an image as an OCI layout."""
     _image.make_layout(place / "layout", place.name.encode())
     return f"oci:{place / 'layout'}"
 
 
 @pytest.fixture
 def revoke(gcr_emulator: GcrEmulator) -> Callable[[Path], None]:
-    """Delete a key of a service account, as `gcloud iam service-accounts keys delete` does."""
+    """Deletes a key of a service account, as `gcloud iam service-accounts keys delete` does."""
 
     def delete(key: Path) -> None:
         document = json.loads(key.read_text())
@@ -97,14 +97,14 @@ def revoke(gcr_emulator: GcrEmulator) -> Callable[[Path], None]:
 
 @pytest.fixture
 def helper_calls(place: Path) -> HelperCalls:
-    """The calls of the helper, which the clients find first on PATH."""
+    """Records the calls of the helper, which the clients find first on PATH."""
     (place / "bin").mkdir()
     return HelperCalls(place / "bin", Path(sysconfig.get_path("scripts")) / "docker-credential-gcr")
 
 
 @pytest.fixture(scope="session")
 def isolate() -> Callable[[Path], dict[str, str]]:
-    """Make what the clients see at a place of their own: its `bin` first on PATH, and empty storage."""
+    """Returns an environment with a separate home: its `bin` is first on PATH, its storage is empty."""
 
     def make(place: Path) -> dict[str, str]:
         environ = _environment.isolated_environ(place / "home", place / "bin")
@@ -112,7 +112,7 @@ def isolate() -> Callable[[Path], dict[str, str]]:
         (place / "containers.conf").write_text(ENGINE.format(place))
         environ["CONTAINERS_STORAGE_CONF"] = str(place / "storage.conf")
         environ["CONTAINERS_CONF"] = str(place / "containers.conf")
-        # These machines have no keyring for a key that `docker login -u _json_key` hands over.
+        # The machine has no keyring for a key from `docker login -u _json_key`.
         environ["DOCKER_CREDENTIAL_GCR_KEYRING"] = "file"
         return environ
 
@@ -126,7 +126,7 @@ def environ(
     helper_calls: HelperCalls,
     isolate: Callable[[Path], dict[str, str]],
 ) -> dict[str, str]:
-    """What the clients see: the helper, configured in config.json for the emulator with an editor's key."""
+    """Returns the clients' environment: config.json names the helper, which has an editor's key."""
     environ = isolate(place)
     for name in ("DOCKER_CREDENTIAL_GCR_CONFIG", "DOCKER_CREDENTIAL_GCR_CACHE_DIR"):
         environ[name] = os.environ[name]
@@ -137,7 +137,7 @@ def environ(
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[str]:
-    """The address of a Docker Engine of our own."""
+    """Yields the address of a separate Docker Engine."""
     require("dockerd")
     if os.geteuid() != 0:
         pytest.skip("a Docker Engine needs root")
@@ -150,7 +150,7 @@ def engine() -> Iterator[str]:
 
 @pytest.fixture
 def make_docker(engine: str, environ: dict[str, str]) -> Iterator[Callable[[str], Client]]:
-    """A docker CLI at a path; the images that it makes go from the engine in the end."""
+    """Creates clients from paths of docker CLIs; removes their images from the engine in the end."""
     # `docker manifest` of 20.10 asks for EXPERIMENTAL; a legacy build is what reads the credHelpers.
     settings = {"DOCKER_HOST": engine, "DOCKER_CLI_EXPERIMENTAL": "enabled", "DOCKER_BUILDKIT": "0"}
 
@@ -167,19 +167,19 @@ def make_docker(engine: str, environ: dict[str, str]) -> Iterator[Callable[[str]
 
 @pytest.fixture(params=find_programs("docker", os.environ["PATH"]) or ["docker"])
 def docker(request: pytest.FixtureRequest, make_docker: Callable[[str], Client]) -> Client:
-    """A docker CLI; each on PATH in turn."""
+    """Returns each docker CLI on PATH in turn."""
     return make_docker(require(request.param))
 
 
 @pytest.fixture
 def one_docker(make_docker: Callable[[str], Client]) -> Client:
-    """The first docker CLI on PATH, for what the engine does and the CLI only asks for."""
+    """Returns the first docker CLI on PATH, for what the engine alone does."""
     return make_docker(require("docker"))
 
 
 @pytest.fixture
 def find_client(environ: dict[str, str]) -> Callable[[str], Client]:
-    """The client of that name."""
+    """Finds the client of a name."""
     return lambda name: Client(require(name), environ)
 
 
@@ -195,7 +195,7 @@ def skopeo(environ: dict[str, str]) -> Client:
 
 @pytest.fixture
 def gcloud(gcr_emulator: GcrEmulator, place: Path, isolate: Callable[[Path], dict[str, str]]) -> Client:
-    """gcloud led to the emulator, in a home where nobody has signed in; it may what local programs may."""
+    """Returns gcloud, led to the emulator, without a login; it may do what local programs may."""
     program = shutil.which("gcloud")
     if program is None:
         # On CI too: Debian has no package of it.
@@ -211,25 +211,25 @@ def gcloud(gcr_emulator: GcrEmulator, place: Path, isolate: Callable[[Path], dic
 
 @pytest.fixture
 def ask(gcloud: Client) -> Callable[..., Any]:
-    """Runs gcloud, and gives the JSON that it prints."""
+    """Runs gcloud; returns the JSON that it prints."""
     return lambda *arguments: json.loads(gcloud.succeed(*arguments, "--format=json"))
 
 
 @pytest.fixture(params=["podman", "buildah"])
 def builder(request: pytest.FixtureRequest, environ: dict[str, str]) -> Client:
-    """What keeps images of its own: podman and buildah take the same commands."""
+    """Returns podman and buildah, which store images and take the same commands."""
     return Client(require(request.param), environ)
 
 
 @pytest.fixture(params=["podman", "buildah", "skopeo"])
 def member(request: pytest.FixtureRequest, environ: dict[str, str]) -> Client:
-    """What logs in: podman, buildah and skopeo do it alike."""
+    """Returns podman, buildah and skopeo, which log in alike."""
     return Client(require(request.param), environ)
 
 
 @pytest.fixture
 def make_foreign_registry(place: Path) -> Iterator[Callable[..., str]]:
-    """Start a registry that is not Google's; gives its address."""
+    """Starts registries that are not Google's, and returns their addresses."""
     require("docker-registry")
     with ExitStack() as stack:
 
@@ -242,13 +242,13 @@ def make_foreign_registry(place: Path) -> Iterator[Callable[..., str]]:
 
 @pytest.fixture
 def foreign_registry(make_foreign_registry: Callable[..., str]) -> str:
-    """A registry that is not Google's and asks nobody for anything."""
+    """Returns the address of a registry that is not Google's and needs no credential."""
     return make_foreign_registry()
 
 
 @pytest.fixture
 def foreign_registry_with_password(make_foreign_registry: Callable[..., str], place: Path) -> str:
-    """The same with a user named `user`, whose password is `word`."""
+    """Returns the same with a user named `user`, whose password is `word`."""
     lines = subprocess.check_output([require("htpasswd"), "-Bbn", "user", "word"])
     (place / "passwords").write_bytes(lines)
     return make_foreign_registry(place / "passwords")
@@ -256,7 +256,7 @@ def foreign_registry_with_password(make_foreign_registry: Callable[..., str], pl
 
 @pytest.fixture(scope="module")
 def google_cloud(isolate: Callable[[Path], dict[str, str]]) -> Iterator[GoogleCloud]:
-    """Google's names over TLS, an image to push, and an owner, a viewer and a stranger with their keys.
+    """Yields Google's names over TLS, an image to push, and the keys of an owner, a viewer and a stranger.
 
     gcloud is in no distribution: where it is missing its tests are skipped, in CI too.
     """

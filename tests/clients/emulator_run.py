@@ -14,8 +14,8 @@ from support.serve_arguments import SERVE_ARGUMENTS
 GCR_EMULATOR = (sys.executable, "-m", "docker_credential_gcr.emulator.cli.main")
 LIMIT_S = 120
 
-# It says who it is, and waits until its stdin ends; it becomes no other program, for while a process does
-# that its environment cannot be read.
+# Prints its PID, and waits until its stdin ends. It does not exec: during an exec, a process's environment
+# cannot be read.
 WAIT = ("sh", "-c", "echo $$; read _ || :")
 
 

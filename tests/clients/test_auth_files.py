@@ -15,7 +15,7 @@ TO_PLAIN_HTTP = "--dest-tls-verify=false"
 
 @pytest.fixture
 def run_helper(environ: dict[str, str]) -> Callable[..., None]:
-    """Run a command of the helper as the person does whose clients are driven."""
+    """Runs a command of the helper as the clients' user."""
 
     def run(*arguments: object) -> None:
         subprocess.run([PROGRAM, *map(str, arguments)], env=environ, check=True, capture_output=True)
@@ -30,7 +30,7 @@ def repository(gcr_emulator: GcrEmulator) -> str:
 
 @pytest.fixture
 def nothing(place: Path) -> str:
-    """A configuration of Docker's in which there is no helper."""
+    """Creates a configuration of Docker without a helper."""
     (place / "nothing").mkdir()
     return str(place / "nothing")
 

@@ -19,7 +19,7 @@ Judge = Callable[[str], bool]
 
 @pytest.fixture
 def ask_docker(find_client: Callable[[str], Client], place: Path) -> Judge:
-    """Whether docker takes a config.json; it needs no engine to say so."""
+    """Returns whether docker accepts a config.json, without an engine."""
     docker = find_client("docker")
 
     def ask(text: str) -> bool:
@@ -32,7 +32,7 @@ def ask_docker(find_client: Callable[[str], Client], place: Path) -> Judge:
 
 @pytest.fixture
 def ask_skopeo(skopeo: Client, place: Path) -> Judge:
-    """Whether skopeo, and so podman, takes an auth.json."""
+    """Returns whether skopeo, and so podman, accepts an auth.json."""
 
     def ask(text: str) -> bool:
         (place / "auth.json").write_text(text)
@@ -49,7 +49,7 @@ def judge(request: pytest.FixtureRequest) -> tuple[str, Judge]:
 
 
 def is_taken(text: str, client: str) -> bool:
-    """Whether the helper takes a file."""
+    """Returns whether the helper accepts a file."""
     try:
         docker_types.check(text, "config.json", ALL[client][0])
     except ConfigError:

@@ -1,4 +1,4 @@
-"""What is in an image: indexes, artifacts, zstd, 500 MB; and ten clients at once."""
+"""Contents of images: indexes, artifacts, zstd, 500 MB; and ten clients at once."""
 
 import gzip
 import json
@@ -26,7 +26,7 @@ def repository(gcr_emulator: GcrEmulator) -> str:
 def save_image(
     make: ModuleType, directory: Path, layers: list[bytes], architecture: str = "amd64"
 ) -> dict[str, object]:
-    """Write an image's blobs and its manifest into a layout; the manifest's descriptor."""
+    """Writes an image's blobs and manifest into a layout; returns the manifest's descriptor."""
     config = {
         "architecture": architecture,
         "os": "linux",
@@ -47,7 +47,7 @@ def save_image(
 
 @pytest.fixture
 def index(place: Path, image_maker: ModuleType) -> Path:
-    """A layout whose one image is an index of three platforms."""
+    """Creates a layout whose one image is an index of three platforms."""
     layout = place / "index"
     manifests = [
         save_image(image_maker, layout, [image_maker.make_layer(name.encode())], name)

@@ -94,9 +94,9 @@ def test_a_key_that_is_deleted_stops_a_push_at_its_next_request(
 def run_past_expiry(
     start: Callable[[], object], held: dict[str, object], gcr_emulator: GcrEmulator
 ) -> tuple[str, bool, list[object]]:
-    """Hold one request until the token has expired; what failed, whether it took another, and refusals.
+    """Holds one request until the token has expired; returns failures, whether it took another, refusals.
 
-    Who waits long for a processor takes a third: its second token is as short-lived.
+    A client that waits long for a processor takes a third: its second token is as short-lived.
     """
     before = len(gcr_emulator.journal())
     gcr_emulator.clock.shift(LEFT_S - TOKEN_LIFETIME_S)

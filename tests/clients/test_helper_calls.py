@@ -1,4 +1,4 @@
-"""How often each command calls the helper, and for what: docs/clients.md says the same to users."""
+"""Calls of the helper by each command: how many, and for what; docs/clients.md says the same to users."""
 
 import json
 from pathlib import Path
@@ -81,7 +81,7 @@ SKOPEO = {
 
 @pytest.fixture
 def words(gcr_emulator: GcrEmulator, place: Path, image_maker) -> dict[str, str]:
-    """What the words in capitals stand for."""
+    """Returns what the words in capitals stand for."""
     registry = gcr_emulator.registry
     repository = f"{registry}/my-project/app"
     image_maker.make_layout(place / "layout", b"")
@@ -100,7 +100,7 @@ def words(gcr_emulator: GcrEmulator, place: Path, image_maker) -> dict[str, str]
 
 @pytest.fixture
 def count(words: dict[str, str], gcr_emulator: GcrEmulator, helper_calls):
-    """The commands' calls, as a table of the same form."""
+    """Returns the commands' calls, as a table of the same form."""
     key = gcr_emulator.key().read_text()
 
     def run(client, commands) -> dict[str, list[str]]:
@@ -175,7 +175,7 @@ def test_skopeo(skopeo, count) -> None:
 
 
 def provide(client, words: dict[str, str], layer: Path, *options: str) -> None:
-    """Put both images into the registry, and leave one of them here."""
+    """Pushes both images, and keeps one of them here."""
     client.succeed("import", layer, words["IMAGE"])
     client.succeed("tag", words["IMAGE"], words["ABSENT"])
     client.succeed("push", *options, words["IMAGE"])
@@ -184,7 +184,7 @@ def provide(client, words: dict[str, str], layer: Path, *options: str) -> None:
 
 
 def add_entry(config: Path, host: str) -> None:
-    """Give one more host to the helper."""
+    """Configures the helper for one more host."""
     document = json.loads(config.read_text())
     document["credHelpers"][host] = "gcr"
     config.write_text(json.dumps(document))
@@ -197,7 +197,7 @@ def translate(word: str, words: dict[str, str]) -> str:
 
 
 def describe(call: str, registry: str) -> str:
-    """The call as the tables have it; of what is stored, the registry."""
+    """Returns the call as the tables have it; of what is stored, the registry."""
     verb, _, given = call.partition(" ")
     if verb == "store":
         given = registry if f'"ServerURL":"{registry}"' in given else given

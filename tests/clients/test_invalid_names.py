@@ -62,7 +62,7 @@ def test_d04_a_push_makes_one_token_request_and_ends(push, said: str, gcr_emulat
 
 @pytest.fixture
 def opened() -> Iterator[object]:
-    """A registry without credentials."""
+    """Yields a registry without credentials."""
     with InThread(Settings(port=0, open=True)) as ready:
         yield ready
 

@@ -1,4 +1,4 @@
-"""scripts/test-clients says what is missing, and in CI does not go on without it."""
+"""scripts/test-clients names a missing client, and in CI stops there."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ MISSING = " ".join(sorted({*_client_packages.PACKAGES.values()} - {"chromium", "
 
 @pytest.fixture
 def bare(tmp_path: Path) -> dict[str, str]:
-    """An environment without any client, and without apt-get."""
+    """Returns an environment without any client, and without apt-get."""
     return {"PATH": str(tmp_path), "HOME": str(tmp_path), "CI": "true"}
 
 

@@ -1,4 +1,4 @@
-"""Where the tests of clients put what they make."""
+"""Directories in which the tests of clients write."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""README's session, typed anew from its first line to its last."""
+"""README's session, run from its first line to its last."""
 
 import sys
 from pathlib import Path

@@ -26,11 +26,11 @@ REPOSITORIES = {
     "eu.gcr.io": "my-project",
     "us-docker.pkg.dev": "my-project/images",
 }
-# Its bucket is open to everybody while a test says so, and is no other test's.
+# Its bucket is public while a test makes it so, and no other test uses it.
 PUBLIC = "asia.gcr.io"
 ROLES = {"editor": "roles/editor", "viewer": "roles/viewer", "stranger": None}
 
-# It says who it is, and where its engine is, and keeps both until its stdin ends.
+# Prints its PID and its engine's address, and keeps both until its stdin ends.
 OWNER = """
 import os, sys
 from pathlib import Path
@@ -40,7 +40,7 @@ with engine(Path(sys.argv[1])) as address:
     sys.stdin.read()
 """
 
-# What the registries say, on Container Registry's hosts and on Artifact Registry's.
+# Texts of the registries, on Container Registry's hosts and on Artifact Registry's.
 IN_ARTIFACT_REGISTRY = (
     'permission "artifactregistry.repositories.{}" {}on resource '
     '"projects/my-project/locations/us/repositories/images" (or it may not exist)'
@@ -71,23 +71,23 @@ FORBIDDEN = "Requesting bearer token: invalid status code from registry 403 (For
 
 @dataclass(frozen=True)
 class World:
-    """Where Google is the emulator; `who` is editor, viewer, stranger or anonymous."""
+    """A machine on which Google is the emulator; `who` is editor, viewer, stranger or anonymous."""
 
     place: Path
     inside: Inside
 
     def __call__(self, who: str, *command: object) -> Outcome:
-        """Run a command there."""
+        """Runs a command there."""
         return self.inside.call(self.settings(who), *command)
 
     def succeed(self, who: str, *command: object) -> str:
-        """Its output. Raises AssertionError when it fails."""
+        """Returns its output. Raises AssertionError when it fails."""
         outcome = self(who, *command)
         assert outcome.status == 0, (command, outcome)
         return outcome.stdout
 
     def settings(self, who: str) -> dict[str, str]:
-        """What makes the helper answer for a person."""
+        """Returns the variables with which the helper answers for a user."""
         home = self.place / who
         return {
             "DOCKER_HOST": self.inside.words[0],
@@ -97,7 +97,7 @@ class World:
         }
 
     def make_person(self, who: str, role: str | None) -> None:
-        """Make an account and its key, whose token endpoint is Google's, and tell the helper."""
+        """Creates an account and its key, whose token endpoint is Google's; configures the helper with it."""
         key = self.place / f"{who}.json"
         account = ("--project", "my-project", "--account", who, *(("--role", role) if role else ()))
         self.succeed(who, *GCR_EMULATOR, "key", "create", *account, "--token-uri", "google", "--output", key)
@@ -138,14 +138,14 @@ def world(
 
 
 def make_nobody(home: Path) -> None:
-    """A person with no credentials."""
+    """Creates a user with no credentials."""
     home.mkdir()
     (home / "config.json").write_text("{}")
 
 
 @dataclass(frozen=True)
 class Shipper:
-    """How a client makes an image, pushes it, forgets it, pulls it, and names its digest."""
+    """A client's commands that create an image, push, remove and pull it, and print its digest."""
 
     make: tuple[str, ...]
     push: tuple[str, ...]
@@ -171,7 +171,7 @@ SHIPPERS = {
         make=("buildah", "build", "--tag", "$IMAGE", "$PLACE"),
         push=("buildah", "push", "$IMAGE"),
         forget=("buildah", "rmi", "$IMAGE"),
-        # It asks nobody for an image that it has.
+        # It does not ask the registry for an image that it has.
         pull=("buildah", "pull", "--policy=always", "$IMAGE"),
     ),
     "skopeo": Shipper(
@@ -194,7 +194,7 @@ def shipper(request: pytest.FixtureRequest) -> Shipper:
 
 @pytest.fixture(params=REPOSITORIES)
 def image(request: pytest.FixtureRequest, shipper: Shipper) -> str:
-    """An image's name of the client's own, without a tag."""
+    """Returns the name of the client's own image, without a tag."""
     return f"{request.param}/{REPOSITORIES[request.param]}/{shipper.push[0]}"
 
 
@@ -222,7 +222,7 @@ def test_image_is_pushed_listed_pulled_and_deleted(world: World, shipper: Shippe
 
 @pytest.fixture(scope="module")
 def published(world: World) -> str:
-    """The name of an image that is at every host, without that."""
+    """Pushes an image to every host; returns its name without the host."""
     for host, repository in REPOSITORIES.items():
         source, target = f"oci:{world.place}/layout", f"docker://{host}/{repository}/published:v1"
         world.succeed("editor", "skopeo", "copy", source, target)
@@ -246,12 +246,12 @@ def test_viewer_pulls_and_all_else_is_refused_with_the_registrys_words(
 
 
 def find_shown(shipper: Shipper, reason: str) -> str:
-    """What the client shows of a registry's reason."""
+    """Returns what the client shows of a registry's reason."""
     return reason if shipper is SHIPPERS["docker"] or reason == NOT_AUTHORIZED else FORBIDDEN
 
 
 def find_end(outcome: Outcome, reason: str) -> str:
-    """The reason, if that is how the client's last line ends, else the line. skopeo puts it in quotes."""
+    """Returns the reason, if the client's last line ends with it, else the line. skopeo quotes it."""
     line = outcome.lines[-1].removesuffix('"')
     return reason if line.endswith(reason) else line
 
@@ -271,7 +271,7 @@ def test_image_in_a_bucket_of_all_users_is_pulled_by_anyone(world: World, shippe
 
 
 def set_bindings(world: World, bindings: list[dict[str, object]]) -> None:
-    """Have the bucket of PUBLIC grant those roles beside those of the project."""
+    """Grants those roles on the bucket of PUBLIC, in addition to those of the project."""
     bucket = "asia.artifacts.my-project.appspot.com"
     url = f"{world.inside.environ['GCR_EMULATOR_URL']}/storage/v1/b/{bucket}/iam"
     put = ("--request", "PUT", "--header", "Content-Type: application/json")

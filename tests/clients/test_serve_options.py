@@ -46,7 +46,7 @@ def requested(server: ReadyDocument) -> Callable[[], dict[str, set[int]]]:
 
 
 def check_that_blobs_were_redirects(server: ReadyDocument, requested) -> None:
-    """Blobs came by links, nobody asked for a token, and all of it lies at the site of the port."""
+    """Checks that blobs came by links, no client asked for a token, and all is at the port's site."""
     found = requested()
     assert found[f"/v2/{NAME}/blobs/"] == {302}
     assert found[f"/artifacts-downloads/{NAME}/blobs/"] == {200}

@@ -1,4 +1,4 @@
-"""The clients over TLS: they believe the emulator by its authority, and not without it."""
+"""The clients over TLS: they trust the emulator with its CA, and not without it."""
 
 import json
 import os
@@ -16,7 +16,7 @@ GCR_EMULATOR = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"]
 
 
 def find_address() -> str | None:
-    """An address of this machine's own beyond loopback, where Docker would ask for no authority."""
+    """Returns an address of this machine other than loopback, where Docker would need no CA."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # nothing is sent
@@ -26,7 +26,7 @@ def find_address() -> str | None:
 
 
 class Server:
-    """The program under TLS, with two workers."""
+    """The program with TLS and two workers."""
 
     def __init__(self, data: Path, *arguments: str) -> None:
         command = [*GCR_EMULATOR, "serve", "--tls", "--workers", "2", "--port", "0", "--data", str(data)]
@@ -37,7 +37,7 @@ class Server:
         self.port = int(self.ready["url"].rpartition(":")[2])
 
     def make_key(self, path: Path, url: str | None = None) -> Path:
-        """An editor's key; the server is asked at `url`."""
+        """Creates an editor's key; the server is asked at `url`."""
         server = ["--server", url or self.ready["url"], "--ca", str(self.ca)]
         server += ["--token-file", self.ready["operator_token_file"]]
         account = ["--project", "my-project", "--account", "ci", "--role", "roles/editor"]
@@ -62,7 +62,7 @@ def start(place: Path) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def certificates(place: Path) -> Callable[[Server], Path]:
-    """A directory with the authority as podman and skopeo take it."""
+    """Creates a directory with the CA as podman and skopeo take it."""
 
     def make(server: Server) -> Path:
         (place / "certificates").mkdir()
@@ -73,7 +73,7 @@ def certificates(place: Path) -> Callable[[Server], Path]:
 
 
 def find_engine(address: str) -> int:
-    """The process of the engine of our own that listens there."""
+    """Returns the PID of the separate engine that listens there."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes().split(b"\0")
@@ -85,7 +85,7 @@ def find_engine(address: str) -> int:
 
 
 def trust_in_engine(address: str, registry: str, ca: Path) -> None:
-    """Have the engine believe the authority; its /etc/docker is in a mount namespace of its own."""
+    """Makes the engine trust the CA; its /etc/docker is in a separate mount namespace."""
     enter = ["nsenter", "--target", str(find_engine(address)), "--mount"]
     trust = [*GCR_EMULATOR, "trust", "--for", "docker", "--host", registry, "--ca", str(ca), "--apply"]
     subprocess.run([*enter, *trust], check=True, timeout=LIMIT_S)

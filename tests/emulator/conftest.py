@@ -1,4 +1,4 @@
-"""Clients of the registry, each with one credential; calls without a socket; the server as a program."""
+"""Registry clients, each with one credential; calls without a socket; the server as a program."""
 
 import asyncio
 import base64
@@ -57,7 +57,7 @@ def anonymous(gcr_emulator):
 
 @pytest.fixture(scope="session")
 def editor_of(tmp_path_factory):
-    """Makes a client with the rights of an editor at any emulator, by its URL."""
+    """Creates a client with the rights of an editor at any emulator, by its URL."""
     folder = tmp_path_factory.mktemp("keys")
 
     def make(url, account="editor"):
@@ -83,7 +83,7 @@ class ServerProgram:
 
     def start(self, **environ):
         """Starts the server; returns whether it became ready, False for a crash of GCR_EMULATOR_CRASH_AT."""
-        # A session of its own, so that one signal reaches all its processes at once.
+        # A separate session, so that one signal reaches all its processes at once.
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -118,7 +118,7 @@ class ServerProgram:
 
 @pytest.fixture
 def make_server():
-    """Makes a server of a data directory and further arguments of `serve`; it is killed in the end."""
+    """Creates servers, each on a data directory, with further arguments of `serve`; kills them in the end."""
     made = []
 
     def make(data, *arguments):

@@ -1,4 +1,4 @@
-"""Child processes of a test: none outlives it, whether it passes, fails or is out of time."""
+"""Child processes of a test: all end with it, whether it passes, fails or times out."""
 
 import os
 import select
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# For what takes a second: a machine may be busy with ten times as much as it has processors for.
+# Seconds for what takes one: the machine may be busy with ten times as much as it has processors for.
 LIMIT_S = 60
-# Those that a fixture of the session has started: they outlive the test that was the first to ask for it.
+# Those that a session's fixture started: they outlive the test that was the first to need it.
 OF_THE_SESSION: set[int] = set()
 
 
@@ -26,7 +26,7 @@ class Outcome:
 
     @property
     def lines(self) -> list[str]:
-        """The lines of its stderr that are not blank."""
+        """Returns the lines of its stderr that are not blank."""
         return [line for line in self.stderr.splitlines() if line.strip()]
 
 
@@ -61,12 +61,12 @@ def await_end(*pids: int) -> None:
 
 
 def list_children(pid: int | str = "self") -> dict[int, str]:
-    """The command lines of a process's children that run, by their numbers; only Linux tells them."""
+    """Returns the command lines of a process's running children by PID; only Linux has them."""
     children = {}
     for child in _list_numbers(pid):
         with suppress(OSError):  # it has ended
             children[child] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ").strip()
-    # One that has ended and was not waited for has no command line any more.
+    # A zombie has no command line.
     return {child: command for child, command in children.items() if command}
 
 

@@ -10,5 +10,5 @@ from docker_credential_gcr.emulator.database.engine.database import Database
 
 @contextmanager
 def reading(database: Database) -> Iterator[Connection]:
-    """Gives a connection that sees every committed write."""
+    """Yields a connection that sees every committed write."""
     yield database.read_now(lambda connection: connection)

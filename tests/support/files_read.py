@@ -272,7 +272,7 @@ CONTENTS = {
     "a text": b'"x"',
     "null": b"null",
 }
-# In the place of each member of a sound document.
+# Instead of each member of a sound document.
 VALUES = [
     '"\\ud800"',
     '"\\u0000\\u001b[2J"',

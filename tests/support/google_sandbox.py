@@ -25,7 +25,7 @@ def run_in_sandbox(
     settings: Mapping[str, str] | None = None,
     timeout_s: float = 280,
 ) -> "subprocess.CompletedProcess[str]":
-    """Run the command with the project `my-project`, where the first push makes a repository.
+    """Runs the command with the project `my-project`, where the first push creates a repository.
 
     Skips the test where the kernel lets this user have no namespaces.
     """

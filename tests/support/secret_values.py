@@ -4,7 +4,7 @@ import base64
 import json
 from pathlib import Path
 
-# Not random, so that a test that fails fails again; every stretch of it is unlike any word of a message.
+# Not random, so that a failure can be repeated; no piece of it is like a word of a message.
 _BODY = "".join(
     base64.b64encode(bytes((n * 157 + i * 89) % 251 for i in range(48))).decode() for n in range(18)
 )
@@ -24,11 +24,11 @@ PIECE = 12
 
 
 def find_pieces(secret: str, text: str) -> list[str]:
-    """The pieces of a secret in a text, also in small letters, in which a host is written."""
+    """Returns the pieces of a secret in a text, also in lower case, as a host is written."""
     pieces = {secret[start : start + PIECE] for start in range(len(secret) - PIECE + 1)}
     return sorted(piece for piece in pieces if piece in text or piece.lower() in text)
 
 
 def list_names(directory: Path) -> str:
-    """The paths of all files below a directory: a secret must not become the name of one."""
+    """Returns the paths of all files below a directory: a secret must not become the name of one."""
     return "\n".join(str(path.relative_to(directory)) for path in directory.rglob("*"))

@@ -17,7 +17,7 @@ SERVE_ARGUMENTS = tuple(os.environ.get("GCR_TEST_SERVE", "").split())
 
 @contextmanager
 def serving(program: Path, folder: Path) -> Iterator[SimpleNamespace]:
-    """Starts the emulator as a program with these arguments; gives its ready document."""
+    """Starts the emulator as a program with these arguments; yields its ready document."""
     command = [str(program), "serve", "--port", "0", "--data", str(folder / "data"), *SERVE_ARGUMENTS]
     before = list_children()
     with emulator(command, environ=os.environ, log=folder / "emulator.log") as ready:

@@ -1,4 +1,4 @@
-"""The emulator's database seen from outside. sqlite3's own `with` commits, and closes nothing."""
+"""The emulator's database, opened by sqlite3, whose own `with` commits and does not close."""
 
 import json
 import sqlite3
@@ -37,19 +37,19 @@ _UNDO_0007 = (
 
 @contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection, whose changes are committed and which is closed at the end of the block."""
+    """Yields a connection; commits its changes and closes it at the end of the block."""
     with closing(sqlite3.connect(path)) as connection, connection:
         yield connection
 
 
 def ask(path: Path, statement: str, *values: object) -> list[Any]:
-    """The rows that a statement gives."""
+    """Returns the rows of a statement."""
     with opened(path) as connection:
         return connection.execute(statement, values).fetchall()
 
 
 def make_older(data: Path) -> list[Path]:
-    """Makes a data directory what a version of revision 0006 left; returns where its large blobs are then."""
+    """Turns a data directory back to revision 0006; returns the paths of its large blobs."""
     older = []
     with opened(data / "emulator.db") as connection:
         blobs = "SELECT buckets.name, digest, pieces FROM blobs JOIN buckets ON buckets.id = bucket"

@@ -49,7 +49,7 @@ def fifo(tmp_path: Path) -> Stream:
 
 @pytest.fixture
 def terminal() -> Iterator[Stream]:
-    """A character device that every user can create."""
+    """Yields a character device that every user can create."""
     ours, descriptor = pty.openpty()
     tty.setraw(descriptor, termios.TCSANOW)
     with os.fdopen(descriptor, "rb", 0) as theirs:
@@ -69,7 +69,7 @@ def terminal() -> Iterator[Stream]:
 
 @pytest.fixture
 def null(tmp_path: Path) -> Stream:
-    """A second /dev/null: the machine's own is not for tests."""
+    """Creates a second /dev/null: the machine's own is not for tests."""
     path = tmp_path / "null"
     try:
         os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))

@@ -23,7 +23,7 @@ def run_at_terminal(
     with running(command, **streams, env={**kept, "TERM": "xterm"}) as process:
         os.close(slave)
         written = b""
-        # How Linux says that the other side of the terminal is closed.
+        # EIO: on Linux, the other side of the terminal is closed.
         with contextlib.suppress(OSError):
             while block := os.read(master, 65536):
                 written += block

@@ -7,12 +7,12 @@ from support.child_processes import LIMIT_S
 
 
 class Selector(selectors.DefaultSelector):
-    """Waits for nothing: it puts the loop's clock forward instead."""
+    """Does not wait: it puts the loop's clock forward instead."""
 
     now = 0.0
 
     def select(self, timeout=None):
-        """Find what is ready now."""
+        """Returns what is ready now."""
         if timeout is None:
             found = super().select(LIMIT_S)  # for a thread, which ends by the other clock
             assert found, "every task waits for something that never comes"
@@ -22,7 +22,7 @@ class Selector(selectors.DefaultSelector):
 
 
 def run(main):
-    """As asyncio.run, on that clock; the loop's own thread pool is waited for."""
+    """Runs a coroutine as asyncio.run does, on that clock; waits for the loop's thread pool."""
     selector = Selector()
     loop = asyncio.SelectorEventLoop(selector)
     loop.time = lambda: selector.now

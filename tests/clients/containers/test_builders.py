@@ -12,7 +12,7 @@ PLAIN_HTTP = "--tls-verify=false"  # they take no registry for local, as docker 
 
 @pytest.fixture
 def image(builder, gcr_emulator: GcrEmulator, place: Path) -> str:
-    """An image that only the builder has."""
+    """Creates an image that only the builder has."""
     context = place / "first"
     context.mkdir()
     (context / "Dockerfile").write_text("FROM scratch\nCOPY name /\n")
@@ -88,6 +88,6 @@ def test_create_pulls_a_private_image(podman, image: str, builder) -> None:
 
 
 def find_image(builder, name: str) -> str:
-    """The ID of the image, in full."""
+    """Returns the full ID of the image."""
     listed = builder.succeed("images", "--no-trunc", "--quiet", name)
     return listed.strip().removeprefix("sha256:")

@@ -12,7 +12,7 @@ PLAIN_HTTP = "--tls-verify=false"
 
 @pytest.fixture(params=["config.json", "auth.json"])
 def auth_file(request: pytest.FixtureRequest, environ: dict[str, str], place: Path) -> Path:
-    """The file in which the helper is named: docker's own, or that of the containers tools."""
+    """Returns the file that names the helper: docker's own, or that of the containers tools."""
     config = Path(environ["DOCKER_CONFIG"]) / "config.json"
     if request.param == "config.json":
         return config
@@ -22,7 +22,7 @@ def auth_file(request: pytest.FixtureRequest, environ: dict[str, str], place: Pa
 
 @pytest.fixture
 def nothing(environ: dict[str, str], place: Path) -> Path:
-    """The file, still absent, of a configuration without our helper."""
+    """Returns the absent file of a configuration without our helper."""
     environ["REGISTRY_AUTH_FILE"] = str(place / "nothing.json")
     environ["DOCKER_CONFIG"] = str(place / "nowhere")
     return place / "nothing.json"

@@ -1,4 +1,4 @@
-"""What podman, buildah and skopeo say when they are refused."""
+"""Refusals, as podman, buildah and skopeo show them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ MAY_NOT = "Requesting bearer token: invalid status code from registry 403 (Forbi
 def pull_and_push(
     request: pytest.FixtureRequest, find_client, place: Path, gcr_emulator: GcrEmulator, image_maker
 ) -> tuple[Callable[..., object], Callable[..., object]]:
-    """A pull and a push of an image that is in the registry, as functions of the environment."""
+    """Returns a pull and a push of an image in the registry, as functions of the environment."""
     client = find_client(request.param)
     image = f"{gcr_emulator.registry}/my-project/app:1"
     if request.param == "skopeo":
@@ -28,7 +28,7 @@ def pull_and_push(
         (place / "Dockerfile").write_text("FROM scratch\nLABEL a=b\n")
         client.succeed("build", "--tag", image, place)
         push = ["push", "--tls-verify=false", image]
-        # buildah asks nobody for an image that it has.
+        # buildah does not ask the registry for an image that it has.
         always = ["--policy=always"] if request.param == "buildah" else []
         pull = ["pull", "--tls-verify=false", *always, image]
     client.succeed(*push)
@@ -36,7 +36,7 @@ def pull_and_push(
 
 
 def find_reason(outcome) -> str:
-    """The reason at the end of a failure, without the steps that led there."""
+    """Returns the reason at the end of a failure, without the steps before it."""
     assert outcome.status != 0, outcome
     return outcome.stderr.rstrip().removesuffix('"')
 

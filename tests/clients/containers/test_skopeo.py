@@ -19,7 +19,7 @@ def repository(gcr_emulator: GcrEmulator) -> str:
 
 @pytest.fixture
 def digest(skopeo, layout: str, repository: str) -> str:
-    """The digest of the image, which is tagged v1 in the repository."""
+    """Pushes the image as v1; returns its digest."""
     skopeo.succeed("copy", TO_PLAIN_HTTP, layout, f"{repository}:v1")
     return json.loads(skopeo.succeed("inspect", layout))["Digest"]
 

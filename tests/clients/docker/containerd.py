@@ -1,4 +1,4 @@
-"""A containerd of our own, for its client ctr: it runs nothing, and keeps all in the given directory."""
+"""A separate containerd for its client ctr: it runs no container, and stores all in the given directory."""
 
 import subprocess
 import time
@@ -22,7 +22,7 @@ address = "{0}/containerd.sock"
 
 @contextmanager
 def containerd(directory: Path) -> Iterator[Path]:
-    """Run one; gives its socket. Raises CannotStart with what it said when it does not start."""
+    """Runs one; yields its socket. Raises CannotStart with its output when it does not start."""
     directory.mkdir()
     socket, log = directory / "containerd.sock", directory / "log"
     (directory / "config.toml").write_text(_CONFIGURATION.format(directory))

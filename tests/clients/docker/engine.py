@@ -1,8 +1,8 @@
-"""A Docker Engine of our own, of which nothing can be left.
+"""A separate Docker Engine, which leaves nothing behind.
 
-It runs in a process and a mount namespace of its own: the end of its first process ends containerd and
-whatever else it started, and takes its mounts away; and the end of the program that started it, be it by
-SIGKILL, is the end of that first process. What it keeps is in the directory that it is given:
+It runs in its own PID and mount namespaces: when its first process ends, so do containerd and all else that
+it started, and its mounts go; that first process ends with the program that started it, also by SIGKILL.
+All its files are in the given directory:
 
     directory/
       engine.sock   what DOCKER_HOST names
@@ -47,14 +47,14 @@ _DRIVERS = ("overlay2", "vfs")
 
 @contextmanager
 def engine(directory: Path) -> Iterator[str]:
-    """Run an engine; gives its address. Raises CannotStart with what it said when it does not start."""
+    """Runs an engine; yields its address. Raises CannotStart with its output when it does not start."""
     made = not _SETTINGS.exists()
     _SETTINGS.mkdir(parents=True, exist_ok=True)
     try:
         yield from _run(directory)
     finally:
         if made:
-            with suppress(OSError):  # somebody has begun to use it
+            with suppress(OSError):  # another process began to use it
                 _SETTINGS.rmdir()
 
 
@@ -87,7 +87,7 @@ class _Engine:
             )
 
     def answers(self) -> bool:
-        """Whether it gets ready; it says so last."""
+        """Returns whether it gets ready; it says so last."""
         for _ in range(int(START_S / _POLL_S)):
             try:
                 self._process.wait(_POLL_S)

@@ -1,4 +1,4 @@
-"""Nothing of the engine is left, however it ends."""
+"""The separate Docker Engine leaves nothing behind, however it ends."""
 
 import os
 import signal
@@ -80,7 +80,7 @@ def await_ready(process: "subprocess.Popen[str]", place: Path) -> None:
 
 
 def find_processes(place: Path) -> list[str]:
-    """The command lines that name the engine's directory, but for that of its owner."""
+    """Returns the command lines that name the engine's directory, without that of its owner."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -97,6 +97,6 @@ def find_mounts(place: Path) -> list[str]:
 
 
 def find_settings() -> list[str] | None:
-    """What is in /etc/docker, which an engine would write to."""
+    """Returns the contents of /etc/docker, which an engine would write to."""
     settings = Path("/etc/docker")
     return sorted(map(str, settings.rglob("*"))) if settings.exists() else None

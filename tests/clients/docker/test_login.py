@@ -18,7 +18,7 @@ BAD_CREDENTIALS = (
 
 @pytest.fixture
 def plain(docker, place: Path):
-    """The client with a configuration of its own, without our helper."""
+    """Returns the client with a separate configuration, without our helper."""
     docker.environ["DOCKER_CONFIG"] = str(place / "plain")
     return docker
 
@@ -28,7 +28,7 @@ def load_config(client) -> dict:
 
 
 def format_password(user: str, key: Path, gcr_emulator: GcrEmulator, environ: dict[str, str]) -> str:
-    """The password that goes with the user."""
+    """Returns the password of the user."""
     if user == "_json_key":
         return key.read_text().rstrip("\n")  # docker takes the last line break off
     if user == "_json_key_base64":
@@ -37,7 +37,7 @@ def format_password(user: str, key: Path, gcr_emulator: GcrEmulator, environ: di
 
 
 def ask_helper(environ: dict[str, str], registry: str) -> str:
-    """The access token that the helper gives for the registry."""
+    """Returns the access token that the helper gives for the registry."""
     answer = subprocess.check_output(["docker-credential-gcr", "get"], input=registry, env=environ, text=True)
     return json.loads(answer)["Secret"]
 

@@ -1,4 +1,4 @@
-"""What docker says when it is refused: it must tell a person what to do."""
+"""Refusals, as docker shows them: they must tell a user what to do."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 @pytest.fixture
 def image(docker, gcr_emulator: GcrEmulator, layer: Path) -> str:
-    """An image in the registry and in the engine."""
+    """Creates an image in the registry and in the engine."""
     name = f"{gcr_emulator.registry}/my-project/app:1"
     docker.succeed("import", layer, name)
     docker.succeed("push", name)

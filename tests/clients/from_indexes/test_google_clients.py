@@ -75,7 +75,7 @@ class Owner:
         self.key = google.key("owner")
 
     def succeed(self, program: str, *arguments: object, credentials: Path | None = None) -> str:
-        """The output of a program on PATH or, if its name has a slash, below .nox/index-clients/."""
+        """Returns the output of a program on PATH or, if its name has a slash, below .nox/index-clients/."""
         path = self._find(program) if "/" in program else self._require(program)
         environ = {"GOOGLE_APPLICATION_CREDENTIALS": str(credentials or self.key)}
         if program == "node":
@@ -83,12 +83,12 @@ class Owner:
         return self.google.succeed("owner", path, *arguments, **environ)
 
     def load(self, *command: object, credentials: Path | None = None) -> Any:
-        """The JSON that it prints."""
+        """Returns the JSON that it prints."""
         program, *arguments = command
         return json.loads(self.succeed(str(program), *arguments, credentials=credentials))
 
     def is_owners(self, token: str) -> bool:
-        """Whether Google knows the access token as one of the owner's account."""
+        """Returns whether Google knows the access token as the owner's."""
         answer = self.load("curl", "--silent", "--data", f"access_token={token}", TOKENINFO)
         return bool(answer.get("azp") == json.loads(self.key.read_text())["client_id"])
 
@@ -156,7 +156,7 @@ def test_keyrings_google_artifactregistry_auth_hands_pip_a_token_of_the_key(owne
 
 
 def find_blobs(place: Path) -> list[Path]:
-    """The configuration and the layer of the image: manifests are no objects of the bucket."""
+    """Returns the configuration and the layer of the image: manifests are not objects of the bucket."""
     manifest = json.loads((place / "layout" / "index.json").read_text())["manifests"][0]["digest"]
     blobs = (place / "layout" / "blobs" / "sha256").iterdir()
     return [blob for blob in blobs if f"sha256:{blob.name}" != manifest]

@@ -45,7 +45,7 @@ def node(find_installed: Find, require_program: Find, environ: dict[str, str]) -
 
 @pytest.fixture
 def create(gcr_emulator: GcrEmulator, place: Path) -> Callable[[str], Path]:
-    """Makes the credential of a kind on localhost."""
+    """Creates the credential of a kind on localhost."""
 
     def make(kind: str) -> Path:
         gcr_emulator.project()

@@ -1,4 +1,4 @@
-"""gcloud, gsutil and skopeo in a `gcr-emulator run`, for people with roles of their own."""
+"""gcloud, gsutil and skopeo in a `gcr-emulator run`, for users with different roles."""
 
 import json
 from dataclasses import dataclass
@@ -16,28 +16,28 @@ INSTALL = "{} is not installed: https://cloud.google.com/sdk/docs/install"
 
 @dataclass(frozen=True)
 class GoogleCloud:
-    """Where Google is the emulator; `who` is one that has been made, or nobody yet."""
+    """A machine on which Google is the emulator; `who` is a user of `make_person`, or any other name."""
 
     place: Path
     inside: Inside
 
     def __call__(self, who: str, *command: object, stdin: str = "", **environ: str) -> Outcome:
-        """Run a command as somebody."""
+        """Runs a command as a user."""
         return self.inside.call({**self.settings(who), **environ}, *command, stdin=stdin)
 
     def succeed(self, who: str, *command: object, stdin: str = "", **environ: str) -> str:
-        """Its output. Raises AssertionError when it fails."""
+        """Returns its output. Raises AssertionError when it fails."""
         outcome = self(who, *command, stdin=stdin, **environ)
         if outcome.status != 0:
             raise AssertionError(f"{command}: {outcome}")
         return outcome.stdout
 
     def load(self, who: str, *command: object, **environ: str) -> Any:
-        """What gcloud prints as JSON."""
+        """Returns what gcloud prints as JSON."""
         return json.loads(self.succeed(who, *command, "--format=json", **environ))
 
     def refuse(self, who: str, *command: object) -> list[str]:
-        """The lines that it says to a person. Raises AssertionError unless it exits with 1."""
+        """Returns the lines of its stderr. Raises AssertionError unless it exits with 1."""
         outcome = self(who, *command)
         if outcome.status != 1:
             raise AssertionError(f"{command}: {outcome}")
@@ -47,7 +47,7 @@ class GoogleCloud:
         return self.place / f"{who}.json"
 
     def settings(self, who: str) -> dict[str, str]:
-        """A home; for who has a key also what has gcloud use it. gsutil knows only who is activated."""
+        """Returns variables: a home, and gcloud's key file, if any. gsutil needs an activated account."""
         home = self.place / who
         own = {"CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE": str(self.key(who))} if self.key(who).exists() else {}
         return own | {
@@ -59,7 +59,7 @@ class GoogleCloud:
         }
 
     def make_person(self, who: str, *roles: str, project: str = PROJECT) -> None:
-        """Make an account and its key, whose token endpoint is Google's, and hand skopeo the key."""
+        """Creates an account and its key, whose token endpoint is Google's, and configures skopeo with it."""
         (self.place / who).mkdir()
         account = ("--project", project, "--account", who, "--token-uri", "google")
         granted = [word for role in roles for word in ("--role", role)]

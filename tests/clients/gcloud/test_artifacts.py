@@ -1,4 +1,4 @@
-"""The real gcloud makes repositories of Artifact Registry, and lists, tags and deletes what is in them."""
+"""The real gcloud creates repositories of Artifact Registry, and lists, tags and deletes what is in them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +23,7 @@ TAGS = ("artifacts", "docker", "tags")
 
 @pytest.fixture
 def digest(gcr_emulator: GcrEmulator, skopeo: Client, place: Path, image_maker: ModuleType) -> str:
-    """The digest of an image that is pushed to a repository, as `app:v1`."""
+    """Pushes an image to a repository as `app:v1`; returns its digest."""
     with requests.Session() as session:
         session.trust_env = False  # a proxy knows another localhost than this one
         path, query = NAME.rpartition("/")[0], {"repositoryId": "images"}

@@ -26,12 +26,12 @@ SCOPES = [
 
 @pytest.fixture
 def person(gcloud: Client) -> Client:
-    """gcloud as whoever signs in there."""
+    """Returns gcloud for a user who signs in."""
     return Client(gcloud.program, gcloud.environ | {"CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "false"})
 
 
 def describe_token(gcr_emulator: GcrEmulator, token: str) -> tuple[str, list[str]]:
-    """The account's number, and what the access token is for."""
+    """Returns the account's number, and the scopes of the access token."""
     with requests.Session() as session:
         session.trust_env = False  # a proxy knows another localhost than this one
         url, query = f"{gcr_emulator.url}/oauth2/v3/tokeninfo", {"access_token": token.strip()}
@@ -40,7 +40,7 @@ def describe_token(gcr_emulator: GcrEmulator, token: str) -> tuple[str, list[str
 
 
 def find_number(key: Path) -> str:
-    """The number of the key's account."""
+    """Returns the number of the key's account."""
     return str(json.loads(key.read_text())["client_id"])
 
 

@@ -1,4 +1,4 @@
-"""The real gcloud makes a pool, signs in with a token of elsewhere, and acts as a service account."""
+"""The real gcloud creates a pool, signs in with another issuer's token, and acts as a service account."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +18,7 @@ WHERE = ("--location=global", "--workload-identity-pool=outside")
 
 @pytest.fixture
 def gcloud(gcloud: Client) -> Gcloud:
-    """Runs gcloud, and gives what it prints; as whoever has signed in, or with `token` as its owner."""
+    """Runs gcloud as the user who signed in, or with `token`; returns its output."""
 
     def run(*arguments: str, token: Path | None = None) -> str:
         own = {} if token is None else {"CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(token)}
@@ -28,7 +28,7 @@ def gcloud(gcloud: Client) -> Gcloud:
 
 
 def make_token(gcr_emulator: GcrEmulator, path: Path) -> Path:
-    """The access token of an owner, as a file."""
+    """Writes the access token of an owner to a file."""
     from google.auth.transport.requests import Request
     from google.oauth2.service_account import Credentials
 

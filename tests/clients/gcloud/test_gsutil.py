@@ -1,4 +1,4 @@
-"""gsutil and `gcloud storage` with the bucket behind gcr.io: who sees it, and who opens it to everybody."""
+"""gsutil and `gcloud storage` with the bucket behind gcr.io: who may read it, and who may make it public."""
 
 import json
 
@@ -9,7 +9,7 @@ BUCKET = "artifacts.my-project.appspot.com"
 URL = f"gs://{BUCKET}"
 APP = "gcr.io/my-project/app:v1"
 TO_ALL = ("--member=allUsers", "--role=roles/storage.objectViewer")
-# What Google makes with a bucket.
+# The bindings that Google gives a new bucket.
 FIRST = [
     {
         "members": ["projectEditor:my-project", "projectOwner:my-project"],
@@ -28,7 +28,7 @@ DENIED = "denied on resource (or it may not exist)."
 
 @pytest.fixture(scope="module")
 def cloud(google_cloud: GoogleCloud) -> GoogleCloud:
-    """An image is there, and with it its bucket; everybody is signed in, as gsutil needs it."""
+    """Pushes an image, which creates its bucket, and signs all users in, as gsutil needs it."""
     google_cloud.push("owner", google_cloud.place / "layout", APP)
     for who in ("owner", "viewer", "stranger"):
         outcome = google_cloud(
@@ -43,7 +43,7 @@ def email(who: str) -> str:
 
 
 def pull(cloud: GoogleCloud) -> int:
-    """The exit status of an anonymous pull."""
+    """Returns the exit status of an anonymous pull."""
     target = f"oci:{cloud.place / 'pulled'}"
     return cloud("anonymous", "skopeo", "copy", f"docker://{APP}", target).status
 

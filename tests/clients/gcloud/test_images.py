@@ -21,7 +21,7 @@ MAY_NOT_PUSH = (
 
 @pytest.fixture(scope="module")
 def digest(google_cloud: GoogleCloud) -> str:
-    """That of an image which is at APP:v1, and stays there."""
+    """Returns the digest of the image at APP:v1, which stays there."""
     google_cloud.push("owner", google_cloud.place / "layout", f"{APP}:v1")
     described = google_cloud.load("owner", *IMAGES, "describe", f"{APP}:v1")
     found: str = described["image_summary"]["digest"]
@@ -30,7 +30,7 @@ def digest(google_cloud: GoogleCloud) -> str:
 
 
 def summarize(repository: str, digest: str) -> dict[str, Any]:
-    """What `describe` gives."""
+    """Returns the output of `describe`."""
     return {
         "image_summary": {
             "digest": digest,
@@ -42,7 +42,7 @@ def summarize(repository: str, digest: str) -> dict[str, Any]:
 
 
 def list_tags(google_cloud: GoogleCloud, who: str, image: str) -> list[tuple[str, list[str]]]:
-    """The digest and the tags of every image in the repository."""
+    """Returns the digest and the tags of every image in the repository."""
     listed = google_cloud.load(who, *IMAGES, "list-tags", image)
     return [(entry["digest"], entry["tags"]) for entry in listed]
 

@@ -1,4 +1,4 @@
-"""The real gcloud makes projects, accounts, keys and policies, as the machine's programs may."""
+"""The real gcloud creates projects, accounts, keys and policies, as the machine's programs may."""
 
 import json
 from collections.abc import Callable

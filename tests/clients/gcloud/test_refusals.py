@@ -1,4 +1,4 @@
-"""What the real gcloud says to an account that may not, and that it names the account and its key."""
+"""Refusals of an account without permission, as the real gcloud shows them, with the account and its key."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ OF_REPOSITORY = (
     f"'{LOCATION}{{}}' (or it may not exist)."
 )
 
-# Who, the permission that is wanting, the command, its arguments, and what gcloud says first.
+# Who, the missing permission, the command, its arguments, and what gcloud says first.
 REFUSALS = [
     (
         "viewer",
@@ -90,7 +90,7 @@ REFUSALS = [
 
 
 def run_as(gcloud: Client, key: Path, *arguments: str) -> Outcome:
-    """What gcloud does with that key, without a login."""
+    """Runs gcloud with that key, without a login."""
     own = {"CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "false", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE": str(key)}
     return gcloud(*arguments, **own)
 

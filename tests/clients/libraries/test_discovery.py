@@ -1,4 +1,4 @@
-"""google-api-python-client at Google's names: httplib2 has a variable of its own for the authority; and gRPC.
+"""google-api-python-client at Google's names: httplib2 has its own variable for the CA; and gRPC.
 
 Its documents of the APIs are in the package, so it asks for none.
 https://github.com/googleapis/google-api-python-client/blob/main/docs/start.md
@@ -54,7 +54,7 @@ for call in (
 
 @pytest.fixture(scope="module")
 def inside(isolate: Callable[[Path], dict[str, str]]) -> Iterator[tuple[Inside, Path]]:
-    """Where Google's names lead to the emulator, and an owner's key."""
+    """Yields a sandbox in which Google's names lead to the emulator, and an owner's key."""
     if os.geteuid() != 0:
         pytest.skip("entering the namespaces of another process needs root")
     with tempfile.TemporaryDirectory(prefix="gcr-", dir="/tmp") as directory:

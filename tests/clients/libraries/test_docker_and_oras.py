@@ -15,7 +15,7 @@ SBOM = b'{"spdxVersion":"SPDX-2.3"}'
 
 @pytest.fixture
 def as_user(environ, monkeypatch, tmp_path):
-    """This process has the environment that the other clients have, and is in an empty directory."""
+    """Gives this process the environment of the other clients, and an empty current directory."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
@@ -72,7 +72,7 @@ def test_oras_py_pushes_artifacts_with_a_subject_and_pulls_them(environ, gcr_emu
     # Its token backend keeps the token of its first question, a pull's, and cannot push with it anywhere
     # that scopes count; Container Registry takes the credential itself as well.
     client = oras.client.OrasClient(insecure=True, auth_backend="basic")
-    # It reads DOCKER_CONFIG from nowhere, and so has to be told.
+    # It reads DOCKER_CONFIG from nowhere, so it is a parameter.
     configured = {"config_path": f"{environ['DOCKER_CONFIG']}/config.json"}
     repository = f"{gcr_emulator.registry}/my-project/oras-py"
     Path("app.bin").write_bytes(b"the application")

@@ -26,7 +26,7 @@ def transport() -> Any:
 
 @pytest.fixture
 def ada(gcr_emulator: GcrEmulator) -> credentials.Credentials:
-    """Ada's credentials, as gcloud would have written them."""
+    """Returns Ada's credentials, as gcloud would write them."""
     gcr_emulator.grant("roles/viewer", "user:ada@example.com")
     answer = requests.post(
         f"{gcr_emulator.url}/_emulator/refreshTokens", json={"email": "ada@example.com"}, timeout=30

@@ -29,7 +29,7 @@ SignIn = Callable[..., Any]
 
 @pytest.fixture
 def sign_in(gcr_emulator: GcrEmulator) -> SignIn:
-    """Makes google-auth's credentials for a new account with a role."""
+    """Creates google-auth's credentials for a new account with a role."""
 
     def make(role: str, scopes: list[str] = PLATFORM) -> Any:
         key = gcr_emulator.key(role, account=role.rpartition(".")[2].rpartition("/")[2].lower())
@@ -48,7 +48,7 @@ def make_buckets(credentials: Any, options: ClientOptions) -> storage.Client:
 
 
 def push(gcr_emulator: GcrEmulator, repository: str, *tags: str) -> dict[str, Any]:
-    """Push an image of one small blob as an editor; its digest, and its blob."""
+    """Pushes an image of one small blob as an editor; returns its digest and its blob."""
     credential = ("_json_key", gcr_emulator.key("roles/editor", account="pusher").read_text())
     url, blob = f"{gcr_emulator.url}/v2/{repository}", b"{}"
     digest = digest_of(blob)

@@ -1,4 +1,4 @@
-"""Every TLS library believes the emulator's authority: one connection of each to each kind of name.
+"""Every TLS library trusts the emulator's CA: one connection of each to each kind of name.
 
 The names are in a `gcr-emulator run`; an address is that of a `serve --tls` which was asked for it.
 """
@@ -136,7 +136,7 @@ def connect(
     folder: Callable[[Mapping[str, str]], Path],
     require_program: Callable[[str], str],
 ) -> Connect:
-    """Tells whether a library that trusts the authority of an environment connects to a host."""
+    """Returns whether a library that trusts an environment's CA connects to a host."""
     programs, connect = request.param
     require_all(programs, require_program)
     return lambda call, host, environ: connect(call, host, folder(environ))
@@ -144,14 +144,14 @@ def connect(
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
-    """A directory of the module's own."""
+    """Yields the module's own directory."""
     with tempfile.TemporaryDirectory(prefix="gcr-", dir="/tmp") as directory:
         yield Path(directory)
 
 
 @pytest.fixture(scope="module")
 def inside(place: Path, isolate: Callable[[Path], dict[str, str]]) -> Iterator[Inside]:
-    """Where Google's names lead to the emulator."""
+    """Yields a sandbox in which Google's names lead to the emulator."""
     if os.geteuid() != 0:
         pytest.skip("entering the namespaces of another process needs root")
     with waiting_run(["--project", "my-project"], isolate(place)) as inside:
@@ -160,7 +160,7 @@ def inside(place: Path, isolate: Callable[[Path], dict[str, str]]) -> Iterator[I
 
 @pytest.fixture(scope="module")
 def served(place: Path, isolate: Callable[[Path], dict[str, str]]) -> Iterator[tuple[str, dict[str, str]]]:
-    """The address of a server under TLS, and the environment of its clients."""
+    """Yields the address of a server with TLS, and the environment of its clients."""
     command = [*GCR_EMULATOR, "serve", "--tls", "--tls-name", "127.0.0.1", "--port", "0"]
     with subprocess.Popen([*command, "--data", place / "data"], stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -174,7 +174,7 @@ def served(place: Path, isolate: Callable[[Path], dict[str, str]]) -> Iterator[t
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Callable[[Mapping[str, str]], Path]:
-    """A directory that holds the authority of that environment."""
+    """Returns a directory with the CA of that environment."""
 
     def make(environ: Mapping[str, str]) -> Path:
         (tmp_path / "ca.pem").write_bytes(Path(environ["GCR_EMULATOR_CA"]).read_bytes())

@@ -31,7 +31,7 @@ WAIT_S = 120  # for what may have to share its processors with everything else t
 
 @pytest.fixture(scope="session")
 def chromium(require_program: Callable[[str], str]) -> Iterator[webdriver.Chrome]:
-    """A browser without a window."""
+    """Yields a browser without a window."""
     options = webdriver.ChromeOptions()
     options.binary_location = require_program("chromium")
     # As root it has no sandbox, and a container's /dev/shm may be too small for it.
@@ -44,7 +44,7 @@ def chromium(require_program: Callable[[str], str]) -> Iterator[webdriver.Chrome
 
 
 class Person:
-    """Somebody at the browser, who sees one page after the other."""
+    """A user at the browser."""
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self._driver = driver
@@ -55,23 +55,23 @@ class Person:
         return self.heading
 
     def press(self, text: str, title: str) -> str:
-        """Press the button with that text; the heading of the page with that title."""
+        """Presses the button with that text; returns the heading of the page with that title."""
         self._find(By.XPATH, f"//button[contains(normalize-space(), '{text}')]").click()
         self._wait.until(title_contains(title))
         return self.heading
 
     def write(self, label: str, text: str) -> None:
-        """Write into the field with that label."""
+        """Writes into the field with that label."""
         self._find_field(label).send_keys(text)
 
     def press_and_leave(self, text: str) -> str:
-        """Press the button that leads back to the program, whose page it is."""
+        """Presses the button that leads back to the program's own page."""
         self._find(By.XPATH, f"//button[normalize-space() = '{text}']").click()
         self._wait.until(url_contains("http://127.0.0.1:"))
         return self.heading
 
     def read(self, label: str) -> str:
-        """What stands in the field with that label."""
+        """Returns the text of the field with that label."""
         return self._find_field(label).text
 
     @property
@@ -83,23 +83,23 @@ class Person:
         return self._find(By.ID, found.get_attribute("for") or "")
 
     def _find(self, by: str, value: str) -> WebElement:
-        """What a page that has only begun to come may not have yet."""
+        """Waits for an element: the page may still be loading."""
         return self._wait.until(presence_of_element_located((by, value)))
 
     def list_complaints(self) -> list[str]:
-        """What the browser has refused to do for a page, such as to show its style."""
+        """Returns what the browser refused to do for a page, such as to load its style."""
         return [str(entry["message"]) for entry in self._driver.get_log("browser")]  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture
 def person(chromium: webdriver.Chrome) -> Iterator[Person]:
-    """Somebody whose browser knows nothing yet."""
+    """Returns a user whose browser has no cookies."""
     yield Person(chromium)
     chromium.delete_all_cookies()
 
 
 class Helper:
-    """Our program, led to the emulator in place of Google."""
+    """Our program, led to the emulator instead of Google."""
 
     def __init__(self, environ: dict[str, str], emulator: GcrEmulator) -> None:
         self.registry = emulator.registry
@@ -124,13 +124,13 @@ class Helper:
         return done.returncode, done.stdout, done.stderr
 
     def begin_login(self) -> tuple["subprocess.Popen[str]", str]:
-        """A login that waits for the browser, and the address that it shows for it."""
+        """Starts a login that waits for the browser; returns it with the address that it shows."""
         process = start(self._program, "login", environ=self._environ)
         return process, find_address(process, "  http")
 
 
 def start(program: object, *arguments: str, environ: dict[str, str]) -> "subprocess.Popen[str]":
-    """A program that talks while it waits."""
+    """Starts a program, which writes while it waits."""
     pipe = subprocess.PIPE
     return subprocess.Popen(
         [str(program), *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environ
@@ -138,7 +138,7 @@ def start(program: object, *arguments: str, environ: dict[str, str]) -> "subproc
 
 
 def find_address(process: "subprocess.Popen[str]", beginning: str) -> str:
-    """The address that the program shows on a line of its own."""
+    """Returns the address that the program shows on a separate line."""
     for line in process.stderr or ():
         if line.startswith(beginning):
             return line.strip()
@@ -160,7 +160,7 @@ def helper(environ: dict[str, str], gcr_emulator: GcrEmulator) -> Helper:
 
 
 def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    """The exit status, stdout, and the rest of what it said."""
+    """Returns the exit status, stdout, and the rest of stderr."""
     stdout, stderr = process.communicate(timeout=WAIT_S)
     return process.returncode, stdout, stderr.strip()
 

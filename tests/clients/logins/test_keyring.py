@@ -11,7 +11,7 @@ import pytest
 
 SERVER_URL = "https://index.docker.io/v1/"
 TRIPLE = {"ServerURL": SERVER_URL, "Username": "me", "Secret": "s3cret"}
-# The keyring is opened with a password, and holds what the helper keeps for as long as the bus lives.
+# The keyring is unlocked with a password, and keeps what the helper stores until the bus ends.
 SECRET_SERVICE = f"""
 printf password | gnome-keyring-daemon --unlock --components=secrets > /dev/null
 helper() {{ printf %s "$2" | docker-credential-gcr "$1"; echo "$1: $?"; }}

@@ -1,4 +1,4 @@
-"""A registry that is not Google's, with the helper as the keeper of its logins."""
+"""A registry that is not Google's, with the helper as the store of its logins."""
 
 import json
 import os
@@ -15,7 +15,7 @@ LOGIN = ("login", "--username", "user", "--password-stdin")
 
 @pytest.fixture
 def store(docker):
-    """docker with the helper as its whole store."""
+    """Returns docker with the helper as its whole store."""
     config = Path(docker.environ["DOCKER_CONFIG"]) / "config.json"
     config.write_text('{"credsStore": "gcr"}')
     return docker
@@ -23,7 +23,7 @@ def store(docker):
 
 @pytest.fixture
 def find_logins(environ: dict[str, str]) -> Callable[[], dict[str, str]]:
-    """Which user is kept for which registry, in the file beside the helper's configuration."""
+    """Returns the stored user of each registry, from the file next to the helper's configuration."""
     path = Path(environ["DOCKER_CREDENTIAL_GCR_CONFIG"]).with_name("docker_credential_gcr_logins.json")
 
     def find() -> dict[str, str]:

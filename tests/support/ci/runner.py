@@ -65,7 +65,7 @@ class Job:
     steps: list[Step]
 
     def run(self) -> bool:
-        """Whether all steps succeed. After a failure only those run that always do."""
+        """Returns whether all steps succeed. After a failure, only steps that always run do."""
         succeeded = True
         for step in self.steps:
             if succeeded or step.always:
@@ -75,7 +75,7 @@ class Job:
         return succeeded
 
     def _take_over(self) -> None:
-        """Give the steps to come what this one has written for them."""
+        """Gives the next steps what this one wrote for them."""
         for line in _take_lines(self.environ.get("GITHUB_ENV")):
             name, _, value = line.partition("=")
             self.environ[name] = value
@@ -84,7 +84,7 @@ class Job:
 
 
 def main(example: str, role: str) -> int:
-    """Run all jobs of the example."""
+    """Runs all jobs of the example."""
     document = yaml.safe_load(Path(example).read_text("utf-8"))
     home = Path(os.environ["HOME"])
     environ = {**os.environ, "PATH": f"{make_programs(home / 'bin')}:/usr/bin:/bin", "CI": "true"}
@@ -94,7 +94,7 @@ def main(example: str, role: str) -> int:
 
 
 def read_github(document: dict[str, Any], environ: Mapping[str, str], home: Path, role: str) -> Iterator[Job]:
-    """The jobs of a workflow."""
+    """Yields the jobs of a workflow."""
     temporary = home / "temporary"
     temporary.mkdir()
     values = {"github.sha": COMMIT}
@@ -121,7 +121,7 @@ def _read_github_step(step: dict[str, Any], values: Mapping[str, str], role: str
 
 
 def read_gitlab(document: dict[str, Any], environ: Mapping[str, str], home: Path, role: str) -> Iterator[Job]:
-    """The jobs of a pipeline; GCR_KEY is a file that everybody may read, as GitLab's runner writes it."""
+    """Yields the jobs of a pipeline; GCR_KEY is a world-readable file, as GitLab's runner writes it."""
     for name, job in document.items():
         key = home / f"{name}.tmp"
         key.write_text(make_key(role))
@@ -134,7 +134,7 @@ def read_gitlab(document: dict[str, Any], environ: Mapping[str, str], home: Path
 
 
 def make_key(role: str) -> str:
-    """The JSON key of a service account that has the role."""
+    """Returns the JSON key of a service account that has the role."""
     account = ("--project", "my-project", "--account", "ci", "--role", role)
     command = [*GCR_EMULATOR, "key", "create", *account, "--token-uri", "google", "--output", "-"]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout

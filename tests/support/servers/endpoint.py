@@ -42,7 +42,7 @@ class EndpointServer(LoopbackServer):
         self.start()
 
     def handle_error(self, *_: object) -> None:
-        """A client that does not trust the certificate hangs up."""
+        """Says nothing: a client that does not trust the certificate hangs up."""
 
 
 class Handler(LoopbackHandler):

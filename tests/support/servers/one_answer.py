@@ -1,4 +1,4 @@
-"""A server whose one answer is what a test wants, bytes that no real server sends among them."""
+"""A server with one answer, which may be bytes that no real server sends."""
 
 import socket
 import threading
@@ -28,7 +28,7 @@ class OneAnswer:
             connection.sendall(self._data)
 
     def take_request(self) -> tuple[str, dict[str, str], bytes]:
-        """The first line, the headers by name in lower case, and the body of what was sent."""
+        """Returns the request's first line, its headers by name in lower case, and its body."""
         self._thread.join(LIMIT_S)
         head, _, body = self.got.partition(b"\r\n\r\n")
         first, *lines = head.decode().split("\r\n")
