@@ -66,6 +66,6 @@ def test_every_worker_publishes_the_same(world: World) -> None:
     assert len(published) == 1
 
 
-def test_an_access_token_is_hashed_as_openid_connect_timeout_says() -> None:
+def test_an_access_token_is_hashed_as_openid_connect_says() -> None:
     # https://openid.net/specs/openid-connect-core-1_0.html#id_token-tokenExample
     assert hash_access_token("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y") == "77QmUPtjPfzWtF2AnpK9RQ"
