@@ -14,8 +14,7 @@ from support.servers.loopback import LoopbackHandler, LoopbackServer, serving
 
 from docker_credential_gcr.errors import ConfigError, NetworkError, TokenError
 from docker_credential_gcr.helper.doctor import registry_client
-from docker_credential_gcr.helper.google_auth import external_account as google_credentials
-from docker_credential_gcr.helper.google_auth import http, impersonation, oauth, tls_context
+from docker_credential_gcr.helper.google_auth import external_account, http, impersonation, oauth, tls_context
 from docker_credential_gcr.helper.google_auth.endpoint import parse_endpoint
 from docker_credential_gcr.helper.registries import LOOPBACK
 from docker_credential_gcr.helper.token_sources.metadata import Metadata
@@ -75,7 +74,7 @@ def federate(url: str, source: object, **fields: object) -> None:
         "token_url": url,
         "credential_source": source,
     } | fields
-    google_credentials.fetch_token(document, REQUEST, time.monotonic() + LIMIT_S)
+    external_account.fetch_token(document, REQUEST, time.monotonic() + LIMIT_S)
 
 
 @pytest.fixture

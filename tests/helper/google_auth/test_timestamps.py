@@ -4,7 +4,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from docker_credential_gcr.helper.google_auth import timestamps as times
+from docker_credential_gcr.helper.google_auth import timestamps
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from docker_credential_gcr.helper.google_auth import timestamps as times
     ],
 )
 def test_an_instant_is_whole_seconds_since_the_epoch(text: str) -> None:
-    assert times.parse_instant(text) == 1_700_000_000
+    assert timestamps.parse_instant(text) == 1_700_000_000
 
 
 @pytest.mark.parametrize(
@@ -26,10 +26,10 @@ def test_an_instant_is_whole_seconds_since_the_epoch(text: str) -> None:
 )
 def test_anything_else_is_no_time(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a time|month|offset|timedelta"):
-        times.parse_instant(text)
+        timestamps.parse_instant(text)
 
 
 def test_a_naive_time_is_utc() -> None:
     instants = [datetime(2023, 11, 14, 22, 13, 20), datetime(2023, 11, 14, 22, 13, 20, tzinfo=timezone.utc)]
 
-    assert [times.parse_naive(instant) for instant in instants] == [1_700_000_000] * 2
+    assert [timestamps.parse_naive(instant) for instant in instants] == [1_700_000_000] * 2

@@ -25,8 +25,7 @@ from support.keys import save_certificate
 from support.servers.endpoint import EndpointServer, Handler
 
 from docker_credential_gcr.errors import ConfigError, NetworkError, TokenError
-from docker_credential_gcr.helper.google_auth import connection_faults, http, oauth
-from docker_credential_gcr.helper.google_auth import external_account as google_credentials
+from docker_credential_gcr.helper.google_auth import connection_faults, external_account, http, oauth
 from docker_credential_gcr.helper.google_auth.endpoint import parse_endpoint
 from docker_credential_gcr.helper.registries import OTHER
 from docker_credential_gcr.helper.tokens import TokenRequest
@@ -98,7 +97,7 @@ def federate(url: str, folder: Path, limit_s: float) -> str:
         "token_url": url,
         "credential_source": {"file": str(folder / "subject")},
     }
-    return google_credentials.fetch_token(document, REQUEST, time.monotonic() + limit_s).value
+    return external_account.fetch_token(document, REQUEST, time.monotonic() + limit_s).value
 
 
 ASKERS = {"our own": refresh, "google-auth's": federate}

@@ -22,7 +22,7 @@ from helper.tokens.cached_sources import (
 )
 
 from docker_credential_gcr.helper import config, paths, registries
-from docker_credential_gcr.helper.google_auth import external_account as google_credentials
+from docker_credential_gcr.helper.google_auth import external_account
 from docker_credential_gcr.helper.token_sources import key_file
 from docker_credential_gcr.helper.tokens import DIRECTORY, TokenRequest
 
@@ -147,7 +147,7 @@ def make_others(user: User) -> None:
 
 
 def test_z76_the_table_names_every_variable_and_every_member() -> None:
-    assert {*paths.VARIABLES, *google_credentials.VARIABLES} - {*VALUES} == set()
+    assert {*paths.VARIABLES, *external_account.VARIABLES} - {*VALUES} == set()
     assert {*config.Config.__slots__, *config.Settings.__slots__} - {*MEMBERS} == set()
 
 
@@ -293,9 +293,9 @@ def test_z77_a_relative_path_in_a_credential_file_makes_its_tokens_depend_on_the
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLOUDSDK_CONFIG", "/absent")
-    monkeypatch.delenv(google_credentials.CERTIFICATE_CONFIG, raising=False)
+    monkeypatch.delenv(external_account.CERTIFICATE_CONFIG, raising=False)
     document, is_relative = SOURCES_OF_SUBJECT_TOKENS[name]
 
-    found = google_credentials.list_dependencies(document)
+    found = external_account.list_dependencies(document)
 
-    assert found == google_credentials.VARIABLES + ((DIRECTORY,) if is_relative else ())
+    assert found == external_account.VARIABLES + ((DIRECTORY,) if is_relative else ())
