@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from docker_credential_gcr import __version__
 from docker_credential_gcr.emulator.control import initial_state
 from docker_credential_gcr.emulator.control.journal import DatabaseJournal, ProcessJournal
-from docker_credential_gcr.emulator.control.state import ControlState
+from docker_credential_gcr.emulator.control.shared_state import ControlState
 from docker_credential_gcr.emulator.database import probes
 from docker_credential_gcr.emulator.database.accounts import aws_access_keys
 from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator

@@ -20,7 +20,7 @@ from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 from . import subject_tokens
 from .errors import Check, check_operator, handle_errors
 from .request_body import InvalidBody, load, parse_clock
-from .state import ControlState
+from .shared_state import ControlState
 from .users import UserEndpoints
 
 # Long enough for one command.

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, delete
 
-from docker_credential_gcr.emulator.database import control, schema
+from docker_credential_gcr.emulator.database import control_documents, schema
 from docker_credential_gcr.emulator.database.accounts import service_accounts
 from docker_credential_gcr.emulator.database.images import doomed, uploads
 from docker_credential_gcr.emulator.database.projects import projects
@@ -23,7 +23,7 @@ _RESET_TABLES = (
 
 def prepare(connection: Connection, settings: Settings, now: float) -> None:
     """Clears the control state and the unfinished writes of earlier servers, and creates the projects."""
-    control.clear(connection)
+    control_documents.clear(connection)
     _create_projects(connection, settings, now)
     doomed.end_writes(connection)
 

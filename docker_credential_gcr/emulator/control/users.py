@@ -20,7 +20,7 @@ from docker_credential_gcr.emulator.identity.principal import CLOUD_PLATFORM
 from docker_credential_gcr.emulator.identity.resource_names import is_user_email
 
 from .request_body import InvalidBody, load
-from .state import ControlState
+from .shared_state import ControlState
 
 # The scopes of `gcloud auth application-default login`.
 _DEFAULT_SCOPES = ["openid", "https://www.googleapis.com/auth/userinfo.email", CLOUD_PLATFORM]

@@ -8,7 +8,7 @@ from support.database_reads import reading
 from support.sqlite_files import opened
 
 from docker_credential_gcr.emulator.control.journal import write_if_possible
-from docker_credential_gcr.emulator.database import control
+from docker_credential_gcr.emulator.database import control_documents
 from docker_credential_gcr.emulator.database.engine.database import Database
 
 
@@ -19,14 +19,14 @@ def database(tmp_path):
 
 
 def save(connection):
-    control.save(connection, {"clock": "[5, 0.0]"})
+    control_documents.save(connection, {"clock": "[5, 0.0]"})
     return True
 
 
 def test_write_if_possible_returns_what_was_done(database):
     assert asyncio.run(write_if_possible(database, save)) is True
     with reading(database) as connection:
-        assert control.load(connection) == {"clock": "[5, 0.0]"}
+        assert control_documents.load(connection) == {"clock": "[5, 0.0]"}
 
 
 def test_write_if_possible_gives_up_where_another_program_holds_the_lock(database, tmp_path):
@@ -34,7 +34,7 @@ def test_write_if_possible_gives_up_where_another_program_holds_the_lock(databas
         other.execute("BEGIN IMMEDIATE")
         assert asyncio.run(write_if_possible(database, save)) is None
     with reading(database) as connection:
-        assert control.load(connection) == {}
+        assert control_documents.load(connection) == {}
 
 
 def test_write_if_possible_raises_what_the_work_raises(database):

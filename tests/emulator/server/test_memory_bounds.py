@@ -10,7 +10,7 @@ import pytest
 from docker_credential_gcr.emulator.app import Emulator
 from docker_credential_gcr.emulator.control.journal import DatabaseJournal, ProcessJournal
 from docker_credential_gcr.emulator.data_directory import DataDirectory
-from docker_credential_gcr.emulator.database.control import clear
+from docker_credential_gcr.emulator.database.control_documents import clear
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.runtime.clock import Clock
 from docker_credential_gcr.emulator.settings import Settings

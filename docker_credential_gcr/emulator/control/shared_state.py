@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.database import control
+from docker_credential_gcr.emulator.database import control_documents
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.gce_instance import CurrentInstance, format_instance, parse_instance
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
@@ -82,7 +82,7 @@ class ControlState:
         version = self._database.control_version()
         if version == self._version:
             return
-        rows = await self._database.read(control.load)
+        rows = await self._database.read(control_documents.load)
         if version <= self._version:  # another request has applied this version or a newer one
             return
         before, self._rows, self._version = self._rows, rows, version
@@ -93,7 +93,9 @@ class ControlState:
     def find_now(self) -> float:
         """Returns the current time of the clock that is set, for a thread that no request refreshes."""
         clock = Clock()
-        _set_clock(clock, self._database.read_now(lambda connection: control.find(connection, "clock")))
+        _set_clock(
+            clock, self._database.read_now(lambda connection: control_documents.find(connection, "clock"))
+        )
         return clock.now()
 
     async def set_clock(self, fixed: float | None, offset_s: float) -> None:
@@ -131,8 +133,8 @@ class ControlState:
         name = json.dumps(secrets.token_hex(8))
 
         def work(connection: Connection) -> None:
-            control.clear(connection)
-            control.save(connection, {"reset": name})
+            control_documents.clear(connection)
+            control_documents.save(connection, {"reset": name})
 
         await self._database.write(work, durable=False)
         await self.refresh()
@@ -140,18 +142,20 @@ class ControlState:
     async def _save(self, **documents: object) -> None:
         texts = {name: json.dumps(document) for name, document in documents.items()}
         # Not durable: the table is emptied at the next start.
-        await self._database.write(lambda connection: control.save(connection, texts), durable=False)
+        await self._database.write(
+            lambda connection: control_documents.save(connection, texts), durable=False
+        )
         await self.refresh()
 
     async def _count_fault(self, name: str, index: int) -> bool:
         """Counts a request that meets a fault, in a write transaction; returns whether the fault applies."""
 
         def work(connection: Connection) -> bool:
-            document = json.loads(control.find(connection, "faults") or "{}")
+            document = json.loads(control_documents.find(connection, "faults") or "{}")
             if document.get("name") != name or document["met"][index] >= document["faults"][index]["times"]:
                 return False
             document["met"][index] += 1
-            control.save(connection, {"faults": json.dumps(document)})
+            control_documents.save(connection, {"faults": json.dumps(document)})
             return True
 
         # A fault that cannot be counted does not apply.

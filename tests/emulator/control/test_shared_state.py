@@ -3,7 +3,7 @@
 import asyncio
 
 from docker_credential_gcr.emulator.control.journal import ProcessJournal
-from docker_credential_gcr.emulator.control.state import ControlState
+from docker_credential_gcr.emulator.control.shared_state import ControlState
 from docker_credential_gcr.emulator.gce_instance import CurrentInstance
 from docker_credential_gcr.emulator.runtime.clock import Clock
 
