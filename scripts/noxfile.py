@@ -53,6 +53,13 @@ CHECKS = {
 # These run on every supported Python, with the helper's own dependencies alone.
 HELPER_TESTS = ("tests/helper", "tests/cli", "tests/kubelet", "tests/test_hot_path.py",
     "tests/test_loaded_modules.py")  # fmt: skip
+# -I, because without it Python would import the package of the checkout.
+REMOVE_EMULATOR = """
+import pathlib, shutil, docker_credential_gcr
+package = pathlib.Path(docker_credential_gcr.__file__).parent
+shutil.rmtree(package / "emulator")
+(package / "pytest_plugin.py").unlink()
+"""
 CLIENT_TESTS = "tests/clients"
 # The name of each lock, and its extras; the others have the versions of `dev`.
 LOCKS: dict[str, tuple[str, ...]] = {
@@ -95,10 +102,11 @@ def test(session: nox.Session) -> None:
 
 @nox.session(python=OTHERS, download_python="never")
 def helper(session: nox.Session) -> None:
-    """Runs the helper's tests with the helper's own dependencies alone."""
+    """Runs the helper's tests with the helper's own dependencies, in a package without the emulator."""
     _install(session, "test")
     _install_wheel(session)
-    _run_pytest(session, {}, *HELPER_TESTS, *session.posargs)
+    session.run("python", "-I", "-c", REMOVE_EMULATOR)
+    _run_pytest(session, {}, "-p", "no:gcr_emulator", *HELPER_TESTS, *session.posargs)
 
 
 @nox.session

@@ -20,7 +20,6 @@ from support.servers.endpoint import EndpointServer, Handler
 import docker_credential_gcr
 from docker_credential_gcr.helper import lookup
 from docker_credential_gcr.helper.tokens import AccessToken, cache
-from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 PACKAGE = docker_credential_gcr.__name__
 HOST = "localhost:5000"
@@ -369,7 +368,7 @@ def test_a_command_loads_what_is_written_here(
 ) -> None:
     row, registry, path = ROWS[name], "", Path(environ["HOME"], "key.json")
     if not (row.cached or row.source):
-        emulator: GcrEmulator = request.getfixturevalue("gcr_emulator")
+        emulator = request.getfixturevalue("gcr_emulator")
         registry, environ["GCR_EMULATOR_URL"] = emulator.registry, emulator.url
         path.write_bytes(emulator.key().read_bytes())
     key = json.loads(path.read_text())
