@@ -95,7 +95,7 @@ def test_d29_what_only_root_can_do_is_skipped_for_others(run: Run, user: int, su
 
 WITH_EMULATOR = (
     "tests/cli/test_status.py::test_a_registry_with_a_key_before_and_after_its_first_token",
-    "tests/kubelet/test_program.py::test_the_answer_opens_the_emulator_and_the_second_asks_nobody",
+    "tests/kubelet/test_program.py::test_the_answer_opens_the_emulator_and_the_second_sends_no_request",
 )
 
 

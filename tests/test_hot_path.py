@@ -90,7 +90,7 @@ def test_a_cached_get_answers_from_a_read_only_cache_without_a_network(environ: 
     assert sorted(os.listdir(directory)) == before
 
 
-def test_a_strangers_host_loads_no_token_source(environ: dict[str, str]) -> None:
+def test_another_registrys_host_loads_no_token_source(environ: dict[str, str]) -> None:
     command = [sys.executable, "-X", "importtime", *GET[1:]]
     outcome = subprocess.run(command, input=b"quay.io", env=environ, capture_output=True, timeout=60)
 

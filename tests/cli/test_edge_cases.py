@@ -82,7 +82,7 @@ def test_edge_4_a_byte_order_mark_is_read_and_not_written_again(cli: Any) -> Non
     assert cli.docker.read_bytes() == b'{"a": 1, "credHelpers": {"gcr.io": "gcr"}}'
 
 
-def test_edge_5_null_for_the_helpers_is_none(cli: Any) -> None:
+def test_edge_5_null_for_the_helpers_counts_as_absent(cli: Any) -> None:
     cli.write(cli.docker, '{"credHelpers": null}')
 
     assert see(cli(*GCR)) == DONE
@@ -373,7 +373,7 @@ def test_edge_15_neither_docker_nor_the_program_need_to_be_there(cli: Any) -> No
     assert cli.docker.read_text() == NEW
 
 
-def test_edge_15_podman_alone_has_a_file_of_its_own(cli: Any) -> None:
+def test_edge_15_podman_alone_has_its_own_file(cli: Any) -> None:
     path = cli.home / ".config/containers/auth.json"
 
     outcome = cli(*GCR, "--authfile", "home/.config/containers/auth.json")

@@ -87,7 +87,7 @@ DATES = [
 
 
 @pytest.mark.parametrize("date", DATES, ids=[f"E-Z25-{number}" for number in range(len(DATES))])
-def test_z25_a_date_that_is_none_says_nothing_of_the_clock(date: str) -> None:
+def test_z25_an_invalid_date_tells_nothing_about_the_clock(date: str) -> None:
     visit = RegistryChecks(RegistryAccess("gcr.io"), None, None, {}, 10)
 
     assert list(visit.examine_clock(Answer(401, {"Date": date}, b""))) == []
@@ -106,7 +106,7 @@ def test_z25_a_registry_that_is_no_host_is_refused(cli: Any, name: str) -> None:
     assert " is not a registry: name a host, such as us-docker.pkg.dev or localhost:5000\n" in outcome.stderr
 
 
-def test_z25_a_url_that_is_none_speaks_no_tls() -> None:
+def test_z25_an_invalid_url_has_no_tls() -> None:
     assert [connection_causes.speaks_tls(url) for url in ("http://[", "http://a:99999/")] == [False, False]
 
 

@@ -96,7 +96,7 @@ def test_the_address_asks_for_a_code_with_pkce_offline() -> None:
     }
 
 
-def test_each_attempt_has_secrets_of_its_own_and_shows_none() -> None:
+def test_each_attempt_has_its_own_secrets_and_shows_none() -> None:
     one, other = Attempt("r"), Attempt("r")
 
     assert len({one.state, one.verifier, other.state, other.verifier}) == 4
@@ -135,7 +135,7 @@ def test_a_login_that_is_refused_in_the_browser_keeps_nothing(cli: Any, authoriz
     assert list(cli.home.iterdir()) == []
 
 
-def test_nobody_who_comes_is_not_waited_for_for_ever() -> None:
+def test_waiting_for_the_browser_ends() -> None:
     told: list[str] = []
 
     with pytest.raises(LoginError, match="the login was not completed in time"):
@@ -371,7 +371,7 @@ def test_a_login_that_cannot_be_ended_is_forgotten_all_the_same(cli: Any, author
     assert see(outcome) == (0, "", warning + "login: forgotten\n")
 
 
-def test_clear_forgets_and_asks_nobody(cli: Any, authorization_server: Any) -> None:
+def test_clear_forgets_and_sends_no_request(cli: Any, authorization_server: Any) -> None:
     environ = authorization_server.environ
     cli.run_program("login", BROWSER=make_browser(cli, FOLLOW), **environ)
 

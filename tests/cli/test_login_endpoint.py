@@ -83,7 +83,7 @@ def test_d18_an_old_login_belongs_to_the_endpoint_of_the_environment(
     assert (outcome.status, outcome.stdout, outcome.stderr) == (0, "ya29.refreshed\n", "")
 
 
-def test_d18_a_token_endpoint_that_is_none_is_named(cli: Any, store: Path) -> None:
+def test_d18_an_invalid_token_endpoint_is_named(cli: Any, store: Path) -> None:
     cli.write(store, '{"gcrCreds": {"refresh_token": "1//x", "token_uri": "nowhere"}}')
 
     outcome = cli("print-token", "gcr.io")

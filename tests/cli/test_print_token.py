@@ -33,7 +33,7 @@ def test_a_source_that_failed_ends_with_1(cli: Any) -> None:
     assert outcome.stderr.startswith("docker-credential-gcr: no access token for gcr.io: store: no login")
 
 
-def test_a_strangers_registry_gets_no_token(token_file: Any) -> None:
+def test_another_registry_gets_no_token(token_file: Any) -> None:
     told = "'quay.io' is not Google's: name the token source whose tokens it may have"
     hint = "docker-credential-gcr config --registry quay.io --token-source file:KEY.json"
     assert see(token_file("print-token", "quay.io")) == (

@@ -131,13 +131,13 @@ def world(
         owner = (sys.executable, "-c", OWNER, str(place / "engine"))
         with waiting_run(options, environ, owner) as inside:
             world = World(place, inside)
-            make_nobody(place / "anonymous")
+            make_anonymous(place / "anonymous")
             for who, role in ROLES.items():
                 world.make_person(who, role)
             yield world
 
 
-def make_nobody(home: Path) -> None:
+def make_anonymous(home: Path) -> None:
     """Creates a user with no credentials."""
     home.mkdir()
     (home / "config.json").write_text("{}")

@@ -84,7 +84,7 @@ def test_credential_opens_the_registry(gcr_emulator, helper):
     assert answer.status_code == 200
 
 
-def test_second_get_asks_nobody(gcr_emulator, helper):
+def test_second_get_sends_no_request(gcr_emulator, helper):
     first, second = helper.get(), helper.get()
     assert first == second
     assert token_requests(gcr_emulator) == [200]

@@ -71,7 +71,7 @@ def put(path, make):
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"B-Z72-{kind.replace(' ', '-')}")
 @pytest.mark.parametrize("name", FILES)
-def test_each_file_of_the_directory_that_is_none_is_named(tmp_path, name, kind):
+def test_each_entry_of_the_directory_that_is_not_a_file_is_named(tmp_path, name, kind):
     (tmp_path / "keys").mkdir()
     put(tmp_path / name, KINDS[kind])
     told = find_misplaced(tmp_path)

@@ -57,7 +57,7 @@ def test_the_file_sets_what_it_names(tmp_path: Path) -> None:
     )
 
 
-def test_a_registry_has_settings_of_its_own(tmp_path: Path) -> None:
+def test_a_registry_has_its_own_settings(tmp_path: Path) -> None:
     registries = {"GCR.io": {"TokenSources": ["file:/k, with a comma"], "Scopes": ["s"]}, "eu.gcr.io": {}}
 
     config = load(tmp_path / "c.json", {"TokenSources": ["env"], "Registries": registries})

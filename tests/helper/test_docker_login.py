@@ -111,7 +111,7 @@ def answer_of(server_url: str, username: str = "me", secret: str = "s3cret") -> 
 @pytest.mark.parametrize(
     "server_url", [HUB, "localhost:5000", "quay.io", "https://r.example/v2/", "[::1]:5000"]
 )
-def test_a_strangers_login_comes_back_until_it_is_taken_back(
+def test_another_registrys_login_is_returned_until_it_is_erased(
     store: Store, place: str, server_url: str
 ) -> None:
     if place == "keyring":
@@ -335,7 +335,7 @@ def key(store: Store, make_key: Callable[..., Path]) -> str:
 
 @pytest.mark.parametrize("place", ["file", "keyring"])
 @pytest.mark.parametrize("username", ["_json_key", "_json_key_base64"])
-def test_a_key_that_is_handed_over_becomes_the_hosts_first_source(
+def test_a_key_from_docker_login_becomes_the_hosts_first_source(
     store: Store, key: str, place: str, username: str, token_server: Any
 ) -> None:
     if place == "keyring":
@@ -357,7 +357,7 @@ def test_a_key_that_is_handed_over_becomes_the_hosts_first_source(
     assert store.run("get", "localhost:5000") == NOT_FOUND
 
 
-def test_edge_27_another_key_that_is_handed_over_is_another_identity(store: Store, key: str) -> None:
+def test_edge_27_another_key_from_docker_login_is_another_identity(store: Store, key: str) -> None:
     secrets = []
     for _ in range(2):
         store.login("localhost:5000", "_json_key", key)
@@ -366,7 +366,7 @@ def test_edge_27_another_key_that_is_handed_over_is_another_identity(store: Stor
     assert secrets == ["ya29.1", "ya29.2"]
 
 
-def test_t05_an_emulators_key_cannot_be_handed_over_for_google(
+def test_t05_docker_login_refuses_an_emulators_key_for_google(
     store: Store, key: str, token_server: Any
 ) -> None:
     status, stdout, _ = store.login("gcr.io", "_json_key", key)
@@ -423,7 +423,7 @@ def list_hosts(store: Store, config: object) -> Any:
     return json.loads(stdout)
 
 
-def test_list_names_the_strangers_where_this_helper_is_the_whole_store(store: Store) -> None:
+def test_list_names_other_registries_where_this_helper_is_the_whole_store(store: Store) -> None:
     store.login(HUB)
     store.use_keyring("Hangs")
     ours = {"gcr.io": "oauth2accesstoken"}
@@ -463,7 +463,7 @@ def test_two_logins_at_once_are_both_kept(store: Store) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the place of a file differs elsewhere")
-def test_the_logins_are_beside_the_configuration_wherever_that_is(store: Store, tmp_path: Path) -> None:
+def test_the_logins_are_next_to_the_configuration_wherever_that_is(store: Store, tmp_path: Path) -> None:
     place = {"DOCKER_CREDENTIAL_GCR_CONFIG": str(tmp_path / "elsewhere/own.json")}
 
     assert store.login("quay.io", **place) == (0, "", "")

@@ -95,7 +95,7 @@ def test_without_home_the_password_database_names_the_directory() -> None:
         ({}, "win32", None),
     ],
 )
-def test_the_logins_are_beside_the_configuration(
+def test_the_logins_are_next_to_the_configuration(
     environ: dict[str, str], platform: str, expected: str | None
 ) -> None:
     assert paths.find_logins_file(environ, platform) == expected

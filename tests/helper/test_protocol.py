@@ -163,7 +163,7 @@ def test_edge_16_closed_streams_end_in_a_status_and_no_traceback(
     assert stderr == expected[2] if expected[2] is not None else stderr in ("0\n", "1\n")
 
 
-def test_edge_16_a_pipe_that_nobody_reads_is_a_failure(helper: Any) -> None:
+def test_edge_16_a_pipe_without_a_reader_is_a_failure(helper: Any) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -191,7 +191,7 @@ class Stream:
         return len(data)
 
 
-def test_what_nobody_foresaw_is_an_internal_error_without_a_traceback() -> None:
+def test_an_unexpected_exception_is_an_internal_error_without_a_traceback() -> None:
     out, err = Stream(), Stream()
 
     status = protocol.run(["get"], stdin=Stream(b"gcr.io"), stdout=out, stderr=err, environ=None)  # type: ignore[arg-type]

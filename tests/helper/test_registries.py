@@ -73,7 +73,7 @@ WORLDS = [
 
 
 @pytest.mark.parametrize(("host", "world"), WORLDS)
-def test_a_host_is_googles_or_configured_or_a_strangers(host: str, world: str | None) -> None:
+def test_a_host_is_googles_or_configured_or_another_registrys(host: str, world: str | None) -> None:
     configured = {host} if world in ("loopback", "other") else set()
 
     assert registries.find_trust_domain(host, configured) == world

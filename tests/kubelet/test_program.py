@@ -131,7 +131,9 @@ def test_a_malformed_request_is_refused_in_a_line(plugin: Any, data: bytes) -> N
     assert outcome.stderr.startswith(f"gcr-credential-provider: {MALFORMED[data]}")
 
 
-def test_the_answer_opens_the_emulator_and_the_second_asks_nobody(plugin: Any, gcr_emulator: Any) -> None:
+def test_the_answer_opens_the_emulator_and_the_second_sends_no_request(
+    plugin: Any, gcr_emulator: Any
+) -> None:
     image = f"{gcr_emulator.registry}/my-project/app"
     source = f"file:{gcr_emulator.key('roles/viewer')}"
     plugin.configure(Registries={gcr_emulator.registry: {"TokenSources": [source]}})

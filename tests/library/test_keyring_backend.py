@@ -52,7 +52,7 @@ def test_any_other_service_gets_none(keyring: PythonIndexKeyring, service: str) 
     assert keyring.get_password(service, "oauth2accesstoken") is None
 
 
-def test_somebody_s_own_login_is_left_to_the_other_backends(keyring: PythonIndexKeyring) -> None:
+def test_another_user_name_is_left_to_the_other_backends(keyring: PythonIndexKeyring) -> None:
     assert keyring.get_credential("https://us-python.pkg.dev/p/r/simple/", "_json_key_base64") is None
 
 

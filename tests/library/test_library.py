@@ -51,7 +51,7 @@ def test_google_s_registries_and_python_indexes_get_a_token(environ: dict[str, s
 
 
 @pytest.mark.parametrize("server", STRANGERS)
-def test_a_stranger_gets_none(environ: dict[str, str], server: str) -> None:
+def test_another_registry_gets_no_token(environ: dict[str, str], server: str) -> None:
     with pytest.raises(CredentialsNotFound):
         get_token(server, environ=environ)
 

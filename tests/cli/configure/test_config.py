@@ -31,7 +31,7 @@ def test_a_token_source_is_set_and_said(cli: Any) -> None:
     assert cli.own.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_registry_gets_settings_of_its_own(cli: Any) -> None:
+def test_a_registry_gets_its_own_settings(cli: Any) -> None:
     arguments = ["--registry", "https://US-docker.pkg.dev/v2/", "--impersonate", "ci@p.iam"]
     arguments += ["--delegates", "a@p.iam, b@p.iam", "--lifetime", "600", "--scopes", "s"]
     arguments += ["--account", "me@x.example", "--token-source", "gcloud:work"]

@@ -69,7 +69,7 @@ def test_a_registry_that_was_taken_is_its_former_helpers_again(cli: Any) -> None
     assert cli.docker.read_text() == '{"credHelpers": {"gcr.io": "gcloud", "eu.gcr.io": ""}}'
 
 
-def test_what_somebody_changed_since_is_left(cli: Any) -> None:
+def test_what_a_user_has_changed_since_is_left(cli: Any) -> None:
     cli("configure-docker", "--registries", "gcr.io,us.gcr.io")
     cli.docker.write_text('{"credHelpers": {"gcr.io": "gcloud", "us.gcr.io": "gcr"}, "more": 1}')
 

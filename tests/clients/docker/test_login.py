@@ -75,7 +75,7 @@ def test_a_wrong_key_is_not_kept(plain, gcr_emulator: GcrEmulator, place: Path) 
     assert not (place / "plain").exists()
 
 
-def test_login_through_the_helper_hands_the_token_back_and_keeps_none(
+def test_login_through_the_helper_passes_the_token_back_and_keeps_none(
     docker, helper_calls, gcr_emulator: GcrEmulator
 ) -> None:
     registry = gcr_emulator.registry

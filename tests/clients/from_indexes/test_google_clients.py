@@ -146,7 +146,7 @@ def test_g_z42_rclone_lists_the_md5_of_objects_and_copies_them(owner: Owner, tmp
     assert {path.name: path.read_bytes() for path in (tmp_path / "copied").iterdir()} == blobs
 
 
-def test_keyrings_google_artifactregistry_auth_hands_pip_a_token_of_the_key(owner: Owner) -> None:
+def test_keyrings_google_artifactregistry_auth_gives_pip_a_token_of_the_key(owner: Owner) -> None:
     index = "https://us-python.pkg.dev/my-project/wheels/simple/"
 
     printed = owner.succeed("python/bin/keyring", "--mode", "creds", "get", index, "")

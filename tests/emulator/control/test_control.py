@@ -57,7 +57,7 @@ def test_fault_for_everything_can_be_lifted(gcr_emulator):
     assert requests.post(f"{gcr_emulator.url}/token", timeout=30).status_code == 400
 
 
-def test_what_a_fault_delays_goes_on_when_it_is_lifted(gcr_emulator):
+def test_what_a_fault_delays_continues_when_it_is_removed(gcr_emulator):
     gcr_emulator.faults.set({"path": "/v2/", "status": 503, "delay_s": 60})
     with ThreadPoolExecutor() as pool:
         held = pool.submit(requests.get, f"{gcr_emulator.url}/v2/", timeout=30)

@@ -119,7 +119,7 @@ def test_an_aws_key_is_registered_with_its_owner(issuer):
 
 
 @pytest.mark.parametrize("name", ["tokens", "awsKeys"])
-def test_nobody_mints_but_the_operator(gcr_emulator, issuer, name):
+def test_only_the_operator_mints_subject_tokens(gcr_emulator, issuer, name):
     for headers, status in (
         ({"Origin": "https://evil.example"}, 401),
         ({"Authorization": f"Bearer {fetch_token(gcr_emulator)}"}, 403),

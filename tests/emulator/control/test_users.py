@@ -84,7 +84,7 @@ def test_a_registry_token_ends_with_its_login(gcr_emulator, editor):
     assert statuses == [200, 200, 401]
 
 
-def test_nobody_logs_in_whom_nobody_knows(gcr_emulator):
+def test_an_unknown_user_cannot_log_in(gcr_emulator):
     answer = post(gcr_emulator, "refreshTokens", {"email": "eve@example.com"})
     assert (answer.status_code, answer.json()) == (
         404,

@@ -149,7 +149,7 @@ def test_a_refusal_says_why(who: Principal, role: str, reason: str) -> None:
     assert decision == Decision(False, "storage.objects.get", reason)
 
 
-def test_a_permission_without_a_scope_of_its_own_needs_the_widest() -> None:
+def test_a_permission_without_its_own_scope_needs_the_widest() -> None:
     policy = grant(EMPTY, "roles/owner", "allAuthenticatedUsers")
 
     assert decide(principal("cloud-platform"), [policy], "iam.serviceAccounts.get").allowed

@@ -18,7 +18,7 @@ def test_an_owner_may_do_all_but_make_projects_and_act_as_accounts() -> None:
     }
 
 
-def test_an_editor_may_do_all_but_give_rights_away_and_let_strangers_in() -> None:
+def test_an_editor_may_do_all_but_grant_roles_and_federate_identities() -> None:
     kinds = ("workloadIdentityPools", "workloadIdentityPoolProviders")
     verbs = ("create", "delete", "undelete", "update")
     assert ROLES["roles/owner"] - ROLES["roles/editor"] == {

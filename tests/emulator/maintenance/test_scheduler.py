@@ -48,7 +48,7 @@ def test_snapshot_holds_what_was_committed(database, scheduler, tmp_path):
     assert list_saved(tmp_path) == ["a", "b"]
 
 
-def test_snapshot_is_saved_anew_only_where_something_has_changed(database, scheduler, tmp_path):
+def test_snapshot_is_saved_again_only_after_a_change(database, scheduler, tmp_path):
     database.write_now(add("a"))
     scheduler.save_snapshot()
     (tmp_path / SNAPSHOT).unlink()

@@ -63,7 +63,7 @@ def client(*chunks, every_s=0.0, then_silent=False):
     return receive
 
 
-def test_body_that_comes_is_handed_on_as_it_is():
+def test_body_is_passed_on_unchanged():
     done = Exchange(client(b"abc", b"", b"def"), Limits()).run()
     assert [message["body"] for message in done.messages] == [b"abc", b"", b"def"]
     assert done.closes is False
@@ -84,7 +84,7 @@ def test_t14_client_that_trickles_has_hung_up_in_the_end():
     assert 1 < len(done.messages) < 1000
 
 
-def test_t14_each_body_has_a_deadline_of_its_own():
+def test_t14_each_body_has_its_own_deadline():
     """Runs two bodies with one timer, which the silent one fires."""
 
     async def main():

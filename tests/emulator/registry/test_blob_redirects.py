@@ -101,7 +101,7 @@ def test_check_39_a_blob_is_a_redirect_to_its_bytes_which_need_no_credential(edi
     assert (head.status_code, head.content, head.headers["Content-Length"]) == (200, b"", str(len(data)))
 
 
-def test_check_39_head_is_no_redirect_and_an_unknown_blob_is_none(editor):
+def test_check_39_head_and_unknown_blobs_are_not_redirected(editor):
     token = editor.token(f"repository:{REPOSITORY}:pull")
     head = editor.call("HEAD", path_of(LARGE), token=token)
     assert (head.status_code, head.headers["Content-Length"]) == (200, str(len(LARGE)))
@@ -234,7 +234,7 @@ def test_logs_and_journal_show_nothing_that_opens_a_blob(make_server, tmp_path, 
         assert signature not in shown
 
 
-def test_without_the_option_nobody_is_redirected_and_no_link_is_good(gcr_emulator, connect, link):
+def test_without_the_option_no_client_is_redirected_and_no_link_is_valid(gcr_emulator, connect, link):
     editor = connect("roles/editor")
     editor.push_blob(REPOSITORY, LARGE)
     answer = editor.get(path_of(LARGE))

@@ -31,7 +31,7 @@ def call_api(call_api):
 
 
 @pytest.mark.parametrize(("service", "repository", "other"), CASES)
-def test_check_18_while_an_api_is_off_its_registry_serves_nobody(
+def test_check_18_while_an_api_is_disabled_its_registry_serves_no_client(
     gcr_emulator, editor, call_api, service, repository, other
 ):
     editor.push_image(repository, "v1", b"layer")
@@ -58,7 +58,9 @@ def test_check_18_while_an_api_is_off_its_registry_serves_nobody(
 
 
 @pytest.mark.parametrize(("service", "repository", "other"), CASES)
-def test_a_stranger_does_not_learn_that_an_api_is_off(editor, stranger, call_api, service, repository, other):
+def test_a_stranger_does_not_learn_that_an_api_is_disabled(
+    editor, stranger, call_api, service, repository, other
+):
     editor.push_image(repository, "v1", b"layer")
     before = stranger.ask_token(f"repository:{repository}:pull")
 

@@ -49,13 +49,13 @@ def image_parts():
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic garbage"}, {"Authorization": "Bearer x"}])
-def test_the_ping_challenges_nobody(opened, headers):
+def test_the_ping_sends_no_challenge(opened, headers):
     answer = opened.call("GET", "/v2/", headers=headers)
     assert (answer.status_code, answer.json(), "WWW-Authenticate" in answer.headers) == (200, {}, False)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Host": "gcr.io"}])
-def test_whoever_comes_pushes_lists_mounts_pulls_and_deletes(opened, image_parts, headers):
+def test_any_client_pushes_lists_mounts_pulls_and_deletes(opened, image_parts, headers):
     config, digest, document = image_parts
     blob = opened.call("POST", f"{PATH}/blobs/uploads/?digest={config}", data=b"{}")
     media_type = {"Content-Type": OCI_MANIFEST}
@@ -78,7 +78,7 @@ def test_whoever_comes_pushes_lists_mounts_pulls_and_deletes(opened, image_parts
 
 
 @pytest.mark.parametrize("auth", [None, ("anyone", "anything"), ("_json_key", "{}")])
-def test_the_token_endpoint_still_answers_whoever_asks(opened, auth):
+def test_the_token_endpoint_still_answers_any_client(opened, auth):
     scope = {"scope": f"repository:{REPOSITORY}:push,pull"}
     answer = requests.get(f"{opened.url}/v2/token", params=scope, auth=auth, timeout=30)
     document = answer.json()
@@ -117,7 +117,7 @@ def test_google_s_apis_and_the_control_stay_closed():
         assert client.call("GET", "/v2/").status_code == 200
 
 
-def test_an_api_that_is_switched_off_serves_nobody_there_either():
+def test_a_disabled_api_serves_no_client_there_either():
     service = "containerregistry.googleapis.com"
     with serving() as client:
         client.call("POST", f"/v1/projects/my-project/services/{service}:disable", json={})

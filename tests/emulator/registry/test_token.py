@@ -92,7 +92,7 @@ def test_pull_token_does_not_push(editor):
     assert answer.headers["WWW-Authenticate"].endswith('scope="repository:my-project/app:push,pull"')
 
 
-def test_token_of_one_site_is_none_of_another(editor):
+def test_token_of_one_site_is_invalid_at_another(editor):
     token = editor.ask_token("repository:my-project/app:pull,push", host="eu.gcr.io").json()["token"]
     path = "/v2/my-project/app/blobs/uploads/"
     there = editor.call("POST", path, token=token, headers={"Host": "eu.gcr.io"})
@@ -194,7 +194,7 @@ def test_star_and_delete_are_narrowed_to_what_the_caller_may(editor, viewer):
     assert editor.call("DELETE", "/v2/my-project/app/manifests/v1", token=token).status_code == 202
 
 
-def test_public_project_is_pulled_by_anyone_and_pushed_by_nobody(gcr_emulator, editor, anonymous):
+def test_public_project_is_pulled_but_not_pushed_anonymously(gcr_emulator, editor, anonymous):
     editor.push_image("my-project/app", "v1", b"layer")
     gcr_emulator.grant("roles/storage.objectViewer", "allUsers")
     document = anonymous.ask_token("repository:my-project/app:pull").json()

@@ -77,7 +77,7 @@ def list_files(directory: Path) -> dict[str, str]:
 NAMES = " ".join(f'"${{{name}-}}"' for name in (*PRIVATE, "HOME", "XDG_DATA_HOME"))
 
 
-def test_d09_the_command_has_places_of_its_own(run: Run, home: Path, tmp_path: Path) -> None:
+def test_d09_the_command_has_its_own_directories(run: Run, home: Path, tmp_path: Path) -> None:
     done = run(f'printf \'%s\\n\' {NAMES}; cat "$REGISTRY_AUTH_FILE"; cat "$DOCKER_CONFIG"/cli-plugins/*')
 
     *private, own_home, data, document, plugin = done.stdout.splitlines()

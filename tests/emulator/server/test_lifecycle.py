@@ -179,7 +179,7 @@ def test_upload_and_token_survive_a_restart(tmp_path, editor_of):
         assert editor.call("PATCH", begun, token=token, data=rest).headers["Range"] == "0-9"
 
 
-def test_two_servers_in_one_process_are_strangers(tmp_path, editor_of):
+def test_two_servers_in_one_process_refuse_each_others_tokens(tmp_path, editor_of):
     first, second = (Settings(port=0, data=tmp_path / name) for name in ("one", "two"))
     with InThread(first) as one, InThread(second) as two:
         token = editor_of(one.url).token("repository:my-project/app:pull,push")

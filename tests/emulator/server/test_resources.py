@@ -168,7 +168,7 @@ def test_t14_pipelined_requests_are_answered_in_their_order(gcr_emulator):
     assert [json.loads(body)["errors"][0]["message"] for _, _, body in answers] == texts
 
 
-def test_connection_stays_after_requests_whose_bodies_nobody_reads(editor):
+def test_connection_stays_after_requests_with_unread_bodies(editor):
     head = f"POST {PATH}/blobs/uploads/".encode() + HEAD
     head += f"Authorization: Bearer {editor.registry_token}\r\nContent-Length: 0\r\n\r\n".encode()
     with connected(editor.url, head, head) as connection, connection.makefile("rb") as stream:

@@ -60,7 +60,7 @@ def send_half(editor, token, data):
 
 
 @pytest.mark.usefixtures("descriptors")
-def test_t14_1500_silent_connections_and_50_half_sent_uploads_delay_nobody(editor):
+def test_t14_1500_silent_connections_and_50_half_sent_uploads_delay_no_client(editor):
     token = editor.token(f"repository:{REPOSITORY}:pull,push")
     digest = editor.push_image(REPOSITORY, "latest", b"layer")
     data = os.urandom(600_000)

@@ -44,19 +44,19 @@ def changed(folder, change):
     return {name for name, content in after.items() if before.get(name) != content}
 
 
-def test_certificate_near_its_end_is_made_anew(tmp_path):
+def test_certificate_near_its_end_is_created_again(tmp_path):
     load_identity(tmp_path, now=NOW)
     assert changed(tmp_path, lambda: load_identity(tmp_path, now=NOW + 310 * DAY)) == {"server.pem"}
 
 
 @pytest.mark.parametrize("damage", [b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
-def test_damaged_certificate_is_made_anew(tmp_path, damage):
+def test_damaged_certificate_is_created_again(tmp_path, damage):
     load_identity(tmp_path, now=NOW)
     (tmp_path / "server.pem").write_bytes(damage)
     assert changed(tmp_path, lambda: load_identity(tmp_path, now=NOW)) == {"server.pem"}
 
 
-def test_certificate_that_lacks_a_name_is_made_anew(tmp_path):
+def test_certificate_that_lacks_a_name_is_created_again(tmp_path):
     load_identity(tmp_path, ("registry.example.com", "10.0.0.7"), now=NOW)
     assert changed(tmp_path, lambda: load_identity(tmp_path, now=NOW)) == {"server.pem"}
     assert "registry.example.com" not in names_of(tmp_path / "server.pem")[0]

@@ -57,7 +57,7 @@ def test_every_range_is_those_bytes(store, start, stop):
     assert read(store, KEY, start, stop) == DATA[start:stop]
 
 
-def test_a_hasher_that_was_fed_before_goes_on(store):
+def test_a_hasher_with_earlier_bytes_continues(store):
     hasher = hashlib.sha256(b"before")
     asyncio.run(store.write(KEY, give(b"after"), hasher))
     assert hasher.hexdigest() == hashlib.sha256(b"beforeafter").hexdigest()

@@ -75,7 +75,7 @@ def test_internal_error_is_a_line_with_its_traceback_and_the_request(
     assert caplog.messages == ["internal error", "after the end"]
 
 
-def test_lines_that_nobody_takes_are_dropped_and_counted() -> None:
+def test_lines_that_no_reader_takes_are_dropped_and_counted() -> None:
     stream = StuckStream()
     log = AccessLog("json", stream)
     log.write("info", {"number": 0})
@@ -89,7 +89,7 @@ def test_lines_that_nobody_takes_are_dropped_and_counted() -> None:
     assert [line["number"] for line in lines_of(stream)] == list(range(log_module._MAX_LINES + 1))
 
 
-def test_z04_lines_that_nobody_takes_are_bounded_in_characters_too() -> None:
+def test_z04_lines_that_no_reader_takes_are_bounded_in_characters_too() -> None:
     stream = StuckStream()
     log = AccessLog("json", stream)
     log.write("info", {"number": 0})
@@ -104,7 +104,7 @@ def test_z04_lines_that_nobody_takes_are_bounded_in_characters_too() -> None:
     assert [line["number"] for line in lines_of(stream)] == list(range(waiting + 1))
 
 
-def test_stream_that_is_broken_stops_nobody() -> None:
+def test_broken_stream_stops_no_request() -> None:
     log = AccessLog("json", BrokenStream())
     log.write("info", {"number": 0})
     log.close()

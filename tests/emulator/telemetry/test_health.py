@@ -97,7 +97,7 @@ def test_server_is_ready_as_long_as_it_can_serve(state, answer):
     ],
     ids=str,
 )
-def test_all_but_the_probes_goes_on_to_the_application(request_):
+def test_all_but_the_probes_is_passed_to_the_application(request_):
     assert ask(**request_) == (0, "")
 
 

@@ -10,7 +10,7 @@ VALUES = {"{name}": "my-project/some/app", "{digest}": DIGEST, "{reference}": "v
 
 
 @pytest.mark.parametrize(("method", "path"), [route[:2] for route in ROUTES])
-def test_every_route_of_the_registry_has_a_label_of_its_own(method: str, path: str) -> None:
+def test_every_route_of_the_registry_has_its_own_label(method: str, path: str) -> None:
     asked = path
     for word, value in VALUES.items():
         asked = asked.replace(word, value)

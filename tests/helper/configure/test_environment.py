@@ -53,7 +53,7 @@ def test_another_users_home_is_seen(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("home", ["absent", "absent/too"])
-def test_a_home_that_is_not_there_is_nobodys(home: str, tmp_path: Path) -> None:
+def test_an_absent_home_is_no_problem(home: str, tmp_path: Path) -> None:
     environ = {"HOME": str(tmp_path / home), "SUDO_USER": "ann"}
 
     assert environment.find_sudo_problem(environ, get_user=lambda: 0) is None

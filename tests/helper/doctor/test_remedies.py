@@ -314,7 +314,7 @@ def test_a_right_is_granted_in_the_project_of_the_image(
     assert remedies.format_grant_command(access, action) == command
 
 
-def test_a_key_that_was_handed_over_is_replaced_where_it_is_kept() -> None:
+def test_a_key_from_docker_login_is_replaced_where_it_is_stored() -> None:
     kept = RegistryAccess("localhost:5000", None, "ci@p.iam.gserviceaccount.com")
 
     assert remedies.find_remedy(fail(lambda: refuse("gone", **KEY)), kept) == (

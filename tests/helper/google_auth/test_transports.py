@@ -275,7 +275,7 @@ def test_a_file_of_authorities_is_trusted(
     assert ask(safe_url) == "ya29.x"
 
 
-def test_a_file_of_our_own_is_trusted_beside_a_bundle(
+def test_our_own_file_is_trusted_in_addition_to_a_bundle(
     ask: Ask, safe_url: str, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_certificate(tmp_path, "other.example")

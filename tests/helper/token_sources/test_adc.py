@@ -296,7 +296,7 @@ def test_t05_an_impersonated_token_of_an_emulator_does_not_reach_google(get: Any
     assert services.requests == []
 
 
-def test_t05_a_token_of_googles_is_not_sent_to_another_hosts_impersonation(get: Any, services: Any) -> None:
+def test_t05_googles_token_is_not_sent_to_another_hosts_impersonation(get: Any, services: Any) -> None:
     document = {
         "type": "impersonated_service_account",
         "service_account_impersonation_url": services.url + IMPERSONATION,
@@ -376,7 +376,7 @@ def decode(part: str) -> Any:
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
-def test_edge_39_a_key_of_googles_signs_its_token_itself_without_a_network(
+def test_edge_39_googles_key_signs_its_token_itself_without_a_network(
     get: Any, make_key: Callable[..., Path]
 ) -> None:
     document = json.loads(make_key(token_uri="https://oauth2.googleapis.com/token").read_text())
@@ -403,7 +403,7 @@ def test_a_key_of_an_emulators_never_signs_its_token_itself(get: Any, make_key: 
     assert get(document, DOCKER_CREDENTIAL_GCR_SELF_SIGNED_JWT="on") == (0, "ya29.1", "")
 
 
-def test_without_the_switch_a_key_of_googles_asks_the_token_endpoint(
+def test_without_the_switch_googles_key_asks_the_token_endpoint(
     get: Any, make_key: Callable[..., Path]
 ) -> None:
     document = json.loads(make_key(token_uri="https://oauth2.googleapis.com/token").read_text())

@@ -128,7 +128,7 @@ def test_a_login_without_a_refresh_token_ends(get: Any, helper: Any) -> None:
     assert get() == failure(fault, hint)
 
 
-def test_a_login_of_googles_does_not_go_to_loopback_nor_an_emulators_to_google(
+def test_googles_login_does_not_go_to_loopback_nor_an_emulators_to_google(
     get: Any, helper: Any, token_server: Any
 ) -> None:
     keep(helper)

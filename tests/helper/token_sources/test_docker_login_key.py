@@ -36,7 +36,7 @@ def test_a_hosts_own_key_goes_before_that_of_all(
 
 
 @pytest.mark.parametrize("host", ["localhost:5000", "r.example"])
-def test_the_key_of_all_is_not_a_strangers(environ: dict[str, str], host: str) -> None:
+def test_the_key_of_all_is_not_for_other_registries(environ: dict[str, str], host: str) -> None:
     with pytest.raises(NoToken):
         docker_login.find_source(host, environ, "linux")
 

@@ -176,7 +176,7 @@ def test_edge_32_a_token_without_an_expiry_serves_this_call_alone(get: Any, gclo
     assert (token.is_fresh(NOW), token.is_fresh(NOW + 1)) == (True, False)
 
 
-def test_a_token_of_googles_does_not_go_to_loopback(get: Any, gcloud: Any, helper: Any) -> None:
+def test_googles_token_does_not_go_to_loopback(get: Any, gcloud: Any, helper: Any) -> None:
     helper.configure({"Registries": {"localhost:5000": {"TokenSources": ["gcloud"]}}})
     gcloud.answer(say())
 

@@ -207,13 +207,13 @@ def find(tmp_path: Path, product: str | None, platform: str = "linux", **environ
         ("Google Compute Engine", {"NO_GCE_CHECK": "true"}, None),
     ],
 )
-def test_the_firmware_saves_a_strangers_machine_the_wait(
+def test_the_firmware_saves_the_wait_on_machines_that_are_not_googles(
     tmp_path: Path, product: str | None, environ: dict[str, str], expected: bool | None
 ) -> None:
     assert find(tmp_path, product, **environ) is expected
 
 
-def test_a_mac_is_no_machine_of_googles(tmp_path: Path) -> None:
+def test_a_mac_is_not_googles_machine(tmp_path: Path) -> None:
     assert find(tmp_path, None, platform="darwin") is None
 
 

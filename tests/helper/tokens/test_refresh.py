@@ -89,7 +89,7 @@ def test_edge_25_a_token_with_nine_seconds_left_is_not_served(
     )
 
 
-def test_edge_28_an_aging_token_is_served_while_somebody_else_refreshes_it(
+def test_edge_28_an_aging_token_is_served_while_another_process_refreshes_it(
     configured: Any, token_server: Any
 ) -> None:
     assert get(configured) == ("ya29.1", "")

@@ -132,7 +132,9 @@ def test_d23_help_of_each_duration_shows_the_form(command: str, count: int) -> N
     assert [option for option in durations if not re.search(r"such as \d+[smhd]\b", option.help or "")] == []
 
 
-def test_serve_hands_its_schedule_and_delay_on(make_server: Any, editor_of: Any, tmp_path: Path) -> None:
+def test_serve_passes_its_schedule_and_delay_to_the_server(
+    make_server: Any, editor_of: Any, tmp_path: Path
+) -> None:
     server = make_server(tmp_path / "data", "--gc-interval", "0", "--gc-delay", "0")
     server.start()
     url = server.ready["url"]

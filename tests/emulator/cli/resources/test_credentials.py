@@ -273,7 +273,7 @@ def test_stdout_gets_the_file(run: Run, gcr_emulator: Emulator) -> None:
     assert (code, json.loads(out)["client_email"], err) == (0, EMAIL, NODE)
 
 
-def test_making_it_again_needs_force_and_goes_on(gcr_emulator: Emulator, run: Run, create: Any) -> None:
+def test_creating_it_again_needs_force(gcr_emulator: Emulator, run: Run, create: Any) -> None:
     for kind in ("external_account", "gcloud"):
         path = create(kind)
         arguments = ["--type", kind, "--output", path, "--server", gcr_emulator.url]

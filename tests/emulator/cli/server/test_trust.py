@@ -179,7 +179,7 @@ def test_without_an_authority_it_asks_for_one(run: Run) -> None:
 
 
 @pytest.mark.parametrize("host", ["../../root", "gcr.io/x", "-rf", 'a"b', ""])
-def test_host_that_is_none_is_refused(trust: Run, host: str) -> None:
+def test_invalid_host_is_refused(trust: Run, host: str) -> None:
     code, out, err = trust("--host", host)
 
     assert (code, out, "is not the host of a registry, such as gcr.io" in err) == (2, "", True)

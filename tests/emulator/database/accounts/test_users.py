@@ -93,7 +93,7 @@ def test_person_keeps_the_number_and_a_login_its_person(database, ada):
     assert ask(database, logins.find, refresh_token[:-1]) is None
 
 
-def test_login_that_was_ended_is_gone_and_what_was_decided_is_decided_anew(database, ada):
+def test_login_that_was_ended_is_gone_and_access_is_decided_again(database, ada):
     login, refresh_token = database.write_now(
         lambda connection: logins.begin(connection, ada, "client", frozenset(), now=NOW)
     )

@@ -58,7 +58,7 @@ def lock(path):
     return holder
 
 
-def test_z24_a_write_waits_for_another_programs_lock_while_reads_go_on(database, tmp_path):
+def test_z24_a_write_waits_for_another_programs_lock_while_reads_continue(database, tmp_path):
     database.write_now(add("a"))
     with closing(lock(tmp_path / "emulator.db")) as holder:
 
@@ -194,7 +194,7 @@ def test_event_loop_reads_what_another_thread_has_not_committed_as_it_was(databa
     assert (before, names(database)) == ([], ["a"])
 
 
-def test_write_that_nobody_waits_for_any_more_is_done_and_harms_no_other(database):
+def test_write_that_was_cancelled_is_done_and_harms_no_other(database):
     async def cancel_one():
         given_up = asyncio.ensure_future(database.write(add("a")))
         await asyncio.sleep(0)
@@ -218,7 +218,7 @@ def test_writes_of_threads_and_of_an_event_loop_wait_for_each_other(database, du
     assert len(names(database)) == 600
 
 
-def test_z13_scans_run_one_by_one_while_the_event_loop_goes_on(database):
+def test_z13_scans_run_one_by_one_while_the_event_loop_continues(database):
     async def main():
         running, together, served = 0, [], asyncio.Event()
         loop = asyncio.get_running_loop()

@@ -107,7 +107,7 @@ def test_migration_gives_links_the_whole_delay(oldest):
     assert oldest >= before
 
 
-def test_migration_leaves_a_copy_of_the_older_database_beside_it(older, tmp_path):
+def test_migration_leaves_a_copy_of_the_older_database_next_to_it(older, tmp_path):
     before = {table: content(older, table) for table in names(older)}
     ((revision,),) = ask(older, "SELECT version_num FROM alembic_version")
     Database(older).close()

@@ -327,7 +327,7 @@ def test_bytes_that_are_no_base64_are_not_signed(apis: Apis, ada: str, payload: 
     assert (reply.status, reply.body) == invalid("The payload must be bytes in base64.")
 
 
-def test_the_key_that_google_keeps_is_listed_and_nobody_changes_it(apis: Apis, ada: str) -> None:
+def test_the_key_that_google_manages_is_listed_and_cannot_be_changed(apis: Apis, ada: str) -> None:
     key_id = apis.call("POST", f"{ACCOUNT}:signBlob", {"payload": ""}, ada).body["keyId"]
 
     listed = apis.call("GET", f"{ACCOUNT}/keys?keyTypes=SYSTEM_MANAGED").body

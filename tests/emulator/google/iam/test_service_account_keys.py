@@ -129,7 +129,7 @@ def test_a_key_of_ones_own_is_uploaded_and_used(apis: Apis, rsa_key: rsa.RSAPriv
     assert apis.call("GET", ACCOUNT, token=token).status == 401
 
 
-def test_a_strangers_certificate_is_not_uploaded(apis: Apis, rsa_key: rsa.RSAPrivateKey) -> None:
+def test_an_account_without_permission_uploads_no_certificate(apis: Apis, rsa_key: rsa.RSAPrivateKey) -> None:
     make_account(apis)
     token = apis.fetch_token(apis.make_key("stranger", "other-project"))
     body = {"publicKeyData": make_certificate(rsa_key)}

@@ -44,7 +44,7 @@ def ask_registry(gcr_emulator: Emulator, token: str, actions: str) -> int:
     return int(client.ask_token(f"repository:my-project/app:{actions}").status_code)
 
 
-def test_a_token_is_handed_out_until_five_minutes_are_left(gcr_emulator: Emulator, fetch: Fetch) -> None:
+def test_a_token_is_returned_until_five_minutes_are_left(gcr_emulator: Emulator, fetch: Fetch) -> None:
     gcr_emulator.clock.set(NOW)
     first = fetch().json()
     assert first == {"access_token": first["access_token"], "expires_in": 3599, "token_type": "Bearer"}
@@ -59,7 +59,7 @@ def test_a_token_is_handed_out_until_five_minutes_are_left(gcr_emulator: Emulato
     assert ask_registry(gcr_emulator, first["access_token"], "pull,push") == 200
 
 
-def test_no_token_from_another_time_is_handed_out(gcr_emulator: Emulator, fetch: Fetch) -> None:
+def test_no_token_from_another_time_is_returned(gcr_emulator: Emulator, fetch: Fetch) -> None:
     gcr_emulator.clock.set(NOW + 100)
     late = fetch().json()["access_token"]
 

@@ -391,7 +391,7 @@ def test_neither_codes_nor_refresh_tokens_are_in_the_database(ada: Apis, tmp_pat
         assert secret.encode() not in content
 
 
-def test_a_jwt_whose_key_is_named_like_a_login_is_nobodys(ada: Apis) -> None:
+def test_a_jwt_whose_key_is_named_like_a_login_is_refused(ada: Apis) -> None:
     tokens = trade(ada, ada.make_code(S256)).body
     login = ada.services.signer.verify_access(tokens["access_token"], NOW).key_id
     key = ada.make_key(role="roles/owner")

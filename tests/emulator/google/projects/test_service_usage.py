@@ -66,7 +66,7 @@ def test_a_service_is_switched_off_and_on(apis: Apis, number: str, project: str)
 
 
 @pytest.mark.usefixtures("number")
-def test_other_services_of_googles_can_be_switched_on(apis: Apis) -> None:
+def test_googles_other_services_can_be_enabled(apis: Apis) -> None:
     path = f"{SERVICES_OF}/run.googleapis.com"
     assert apis.call("GET", path).body["state"] == "DISABLED"
 

@@ -152,7 +152,7 @@ def test_refusal_for_want_of_room_says_when_to_try_again() -> None:
     assert response.headers["Retry-After"] == "7"
 
 
-def test_an_error_that_nobody_foresaw_is_logged_and_says_nothing_of_itself(
+def test_an_unexpected_error_is_logged_and_its_text_is_not_sent(
     apis: Apis, caplog: pytest.LogCaptureFixture
 ) -> None:
     def break_down() -> float:

@@ -23,7 +23,7 @@ def test_an_operation_is_forgotten_after_a_day(apis: Apis) -> None:
     assert apis.call("GET", f"/v1/{second['name']}").body == second
 
 
-def test_an_operation_is_nobody_elses(apis: Apis) -> None:
+def test_an_operation_is_shown_to_its_caller_only(apis: Apis) -> None:
     apis.call("POST", "/v1/projects", {"projectId": "my-project"})
     apis.grant("roles/owner", "user:a@example.com")
     token = apis.sign_in("user:a@example.com")

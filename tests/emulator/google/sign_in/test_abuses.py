@@ -152,7 +152,7 @@ FORGERIES: dict[str, tuple[str | None, dict[str, str], dict[str, str], str]] = {
 
 @pytest.mark.parametrize("case", FORGERIES)
 @pytest.mark.parametrize("decision", ["allow", "deny"])
-def test_t18_csrf_a_consent_that_nobody_clicked_is_refused(
+def test_t18_csrf_a_consent_that_no_user_clicked_is_refused(
     make_browser: Callable[[], Any], case: str, decision: str
 ) -> None:
     cookie, headers, fields, text = FORGERIES[case]
@@ -231,7 +231,7 @@ def test_the_pages_are_for_browsers_of_this_machine(
     assert reply.status == status
 
 
-def test_under_strict_administration_nobody_reads_who_there_is(
+def test_under_strict_administration_the_pages_list_no_users(
     apis: Apis, make_browser: Callable[[], Any]
 ) -> None:
     apis.make_user("secret@example.com", "Secret Name")
@@ -288,7 +288,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("name", ["state", "nonce"])
-def test_t18_xss_what_a_stranger_writes_is_text(make_browser: Callable[[], Any], name: str) -> None:
+def test_t18_xss_what_an_attacker_writes_is_text(make_browser: Callable[[], Any], name: str) -> None:
     reply, page = make_browser().open(format_path(**{name: EVIL}))
 
     assert reply.status == 200

@@ -94,7 +94,9 @@ def test_choosing_an_account_and_allowing_gives_the_client_a_code(
     assert (tokens["scope"], claims["sub"], claims["nonce"]) == (f"{PLATFORM} openid", user.unique_id, "n")
 
 
-def test_the_pages_say_who_asks_for_what_in_whose_name(apis: Apis, make_browser: Callable[[], Any]) -> None:
+def test_the_pages_name_the_client_the_scopes_and_the_user(
+    apis: Apis, make_browser: Callable[[], Any]
+) -> None:
     apis.make_user()
     browser = make_browser()
 
@@ -130,7 +132,7 @@ def test_the_pages_say_who_asks_for_what_in_whose_name(apis: Apis, make_browser:
     ]
 
 
-def test_denying_tells_the_client_and_makes_nobody(make_browser: Callable[[], Any]) -> None:
+def test_denying_tells_the_client_and_creates_no_user(make_browser: Callable[[], Any]) -> None:
     browser = make_browser()
     _, page = browser.open(format_path(login_hint="new@example.com"))
 
@@ -196,7 +198,7 @@ def test_the_first_page_follows_the_request(
     assert (reply.status, page.words[3]) == (200, title)
 
 
-def test_prompt_none_finds_nobody_signed_in(make_browser: Callable[[], Any]) -> None:
+def test_prompt_none_finds_no_signed_in_user(make_browser: Callable[[], Any]) -> None:
     reply, _ = make_browser().open(format_path(prompt="none", state=None))
 
     assert read_answer(reply) == (
@@ -242,7 +244,7 @@ def test_gclouds_code_for_another_machine_is_shown_here_and_sent_nowhere(
         assert "sdk.cloud.google.com" not in reply.headers["content-security-policy"]
 
 
-def test_under_strict_administration_only_who_knows_the_operator_token_becomes_somebody(
+def test_under_strict_administration_only_the_operator_token_signs_in(
     strict: Apis, make_browser: Callable[[], Any]
 ) -> None:
     strict.make_user()

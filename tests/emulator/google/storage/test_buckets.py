@@ -232,7 +232,7 @@ def test_a_bucket_that_is_made_again_has_none_of_the_rights(apis: Apis) -> None:
         "my-project.appspot.com",
     ],
 )
-def test_no_project_takes_the_bucket_of_anothers_registry(apis: Apis, name: str) -> None:
+def test_no_project_creates_the_bucket_of_another_projects_registry(apis: Apis, name: str) -> None:
     reply = apis.call("POST", IN_MY_PROJECT, {"name": name})
 
     text = f"The bucket you tried to create is a domain name owned by another user: {name}"
@@ -241,7 +241,7 @@ def test_no_project_takes_the_bucket_of_anothers_registry(apis: Apis, name: str)
 
 @pytest.mark.usefixtures("number")
 @pytest.mark.parametrize("prefix", ["", "us.", "eu.", "asia."])
-def test_a_project_makes_the_buckets_of_its_own_registries(apis: Apis, prefix: str) -> None:
+def test_a_project_creates_the_buckets_of_its_own_registries(apis: Apis, prefix: str) -> None:
     assert apis.call("POST", IN_MY_PROJECT, {"name": f"{prefix}{REGISTRY_BUCKET}"}).status == 200
 
 

@@ -89,7 +89,7 @@ def test_what_is_only_in_the_journal_is_rebuilt_too(stopped, run, tmp_path):
 @pytest.mark.parametrize(
     "table", ["blob_links", "manifest_blobs", "manifest_children", "referrers", "uploads", "doomed"]
 )
-def test_table_that_the_manifests_tell_anew_may_be_missing(stopped, run, digests, pulls, table):
+def test_table_that_can_be_derived_from_the_manifests_may_be_missing(stopped, run, digests, pulls, table):
     change(stopped, f"DROP TABLE {table}")
     code, _, err = run("rebuild", "--data", stopped)
     # Only links show which repository has a blob that no manifest names yet.

@@ -99,12 +99,12 @@ def test_check_04_anyone_gets_a_token_for_a_public_bucket(gcr_emulator, registry
     assert (pulled.status_code, pulled.headers["Docker-Content-Digest"]) == (200, digest)
 
 
-def test_check_05_nobody_gets_a_token_for_a_private_bucket(registry, editor):
+def test_check_05_an_anonymous_client_gets_no_token_for_a_private_bucket(registry, editor):
     editor.push_image("my-project/app", "v1", b"layer")
     assert told(registry.ask_token(PULL, query="service=gcr.io")) == (401, NEEDED_PERMISSIONS)
 
 
-def test_check_06_nobody_gets_a_push_token_for_a_public_bucket(registry, editor, share_bucket):
+def test_check_06_an_anonymous_client_gets_no_push_token_for_a_public_bucket(registry, editor, share_bucket):
     editor.push_image("my-project/pub", "v1", b"layer")
     share_bucket(BUCKET, "roles/storage.objectViewer", "allUsers")
     answer = registry.ask_token("repository:my-project/pub:push,pull", query="service=gcr.io")
@@ -175,7 +175,7 @@ def test_check_19_an_access_token_goes_directly_on_api_paths(registry, editor, a
         assert (answer.status_code, answer.json()["tags"]) == (200, ["v1"])
 
 
-def test_check_20_an_expired_token_is_challenged_anew(gcr_emulator, registry, editor, account):
+def test_check_20_an_expired_token_is_challenged_again(gcr_emulator, registry, editor, account):
     editor.push_image("my-project/app", "v1", b"layer")
     token = registry.token(PULL, auth=account.basic)
     gcr_emulator.clock.shift(301)

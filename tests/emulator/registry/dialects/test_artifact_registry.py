@@ -46,7 +46,7 @@ def push_config(client, repository, tag, config):
     return client.put_manifest(repository, tag, {**EMPTY, "config": blob})
 
 
-def test_an_image_that_was_deleted_is_pushed_anew(images, connect):
+def test_an_image_that_was_deleted_is_pushed_again(images, connect):
     writer = connect("roles/artifactregistry.writer", account="writer")
     digest = writer.push_image(APP, "v1", b"layer")
 

@@ -56,7 +56,7 @@ def by_digest(*entries):
 
 
 @pytest.mark.parametrize("repository", [REPOSITORY, "my-project/never-pushed"])
-def test_nobody_refers_to_what_is_not_there(editor, repository):
+def test_an_absent_manifest_has_no_referrers(editor, repository):
     answer = editor.get(f"/v2/{repository}/referrers/{digest_of(b'absent')}", repository=repository)
     assert listed(answer) == []
 

@@ -135,7 +135,7 @@ class TestT19Attempts:
         assert {answer.json()["errors"][0]["code"] for answer in answers[5:]} == {"TOOMANYREQUESTS"}
         assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers[5:])
 
-    def test_lock_nobody_out(self, registry, account):
+    def test_lock_no_account_out(self, registry, account):
         for number in range(50):
             guess = json.dumps({**account.document, "private_key": f"guess {number}"})
             assert registry.ask_token(PULL, auth=("_json_key", guess)).status_code == 401

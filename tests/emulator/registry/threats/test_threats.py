@@ -57,7 +57,7 @@ class TestT09UploadsOfOthers:
     def token(self, editor):
         return editor.token(f"repository:{REPOSITORY}:pull,push", "repository:my-project/other:pull,push")
 
-    def test_an_upload_goes_on_in_its_own_repository_only(self, editor, token):
+    def test_an_upload_continues_in_its_own_repository_only(self, editor, token):
         location = editor.call("POST", f"{PATH}/blobs/uploads/", token=token).headers["Location"]
         elsewhere = location.replace(REPOSITORY, "my-project/other")
         assert editor.call("PATCH", elsewhere, token=token, data=b"x").status_code == 404
@@ -202,7 +202,7 @@ class TestT13Names:
             "my-project//app",
         ],
     )
-    def test_name_that_is_none_reaches_no_file(self, editor, name):
+    def test_invalid_name_reaches_no_file(self, editor, name):
         editor.push_blob(REPOSITORY, b"x" * 100_000)
         for method, tail in (
             ("GET", "tags/list"),

@@ -129,7 +129,7 @@ def test_a_large_chunk_that_breaks_off_at_the_first_location_may_be_sent_again(g
     assert (answer.status_code, answer.headers["Range"]) == (202, f"0-{len(LARGE) - 1}")
 
 
-def test_chunk_out_of_order_is_refused_and_tells_where_to_go_on(call):
+def test_chunk_out_of_order_is_refused_with_the_received_range(call):
     location = call("POST", UPLOADS).headers["Location"]
     location = call("PATCH", location, data=SMALL).headers["Location"]
     answer = call("PATCH", location, data=SMALL, headers={"Content-Range": "20-28"})
@@ -161,7 +161,7 @@ def test_cancelled_upload_is_gone(call):
     assert error_of(call("PATCH", location, data=SMALL)) == (404, "BLOB_UPLOAD_UNKNOWN")
 
 
-def test_another_accounts_upload_is_none(call, connect):
+def test_another_accounts_upload_is_unknown(call, connect):
     location = call("POST", UPLOADS).headers["Location"]
     other = connect("roles/editor", account="other")
     token = other.token(f"repository:{REPOSITORY}:pull,push")
@@ -171,7 +171,7 @@ def test_another_accounts_upload_is_none(call, connect):
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 2000000", "Transfer-Encoding: chunked"])
-def test_interrupted_chunk_counts_for_nothing_and_the_upload_goes_on(gcr_emulator, call, token, framing):
+def test_interrupted_chunk_does_not_count_and_the_upload_continues(gcr_emulator, call, token, framing):
     location = call("POST", UPLOADS).headers["Location"]
     location = call("PATCH", location, data=LARGE).headers["Location"]
     port = int(gcr_emulator.registry.rpartition(":")[2])

@@ -88,7 +88,7 @@ def server(tmp_path, editor_of):
         pytest.param(("ID", "project/a", OWNER), ("ID", "project/a", OWNER + "g"), id="another owner"),
     ],
 )
-def test_each_set_of_fields_has_a_signature_of_its_own(one, other):
+def test_each_set_of_fields_has_its_own_signature(one, other):
     def sign_fields(upload_id, name, owner):
         return sign(b"k" * 32, locate("gcr.io", name), Upload(upload_id, owner))
 
@@ -130,7 +130,7 @@ def test_a_row_holds_64_kib(server):
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
 @pytest.mark.parametrize("chunks", [(SMALL,), (SMALL, SMALL), (LARGE,), (LARGE, SMALL, LARGE)])
 @pytest.mark.parametrize("last", [b"", SMALL, LARGE], ids=["nothing", "small", "large"])
-def test_an_upload_goes_on_after_a_restart_with_every_byte(server, chunks, last, algorithm):
+def test_an_upload_continues_after_a_restart_with_every_byte(server, chunks, last, algorithm):
     location = server.send(*chunks)
     server.stop()
     server.start()

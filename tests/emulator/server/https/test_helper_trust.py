@@ -50,7 +50,7 @@ def get(ready, key, tmp_path):
 
 
 @pytest.mark.parametrize("others", [{}, {"REQUESTS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt"}])
-def test_helper_believes_the_file_beside_the_other_authorities(ready, get, others):
+def test_helper_trusts_the_file_in_addition_to_the_other_authorities(ready, get, others):
     status, out, err = get(DOCKER_CREDENTIAL_GCR_CA_FILE=ready.ca, **others)
 
     answer = json.loads(out)

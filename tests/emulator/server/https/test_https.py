@@ -103,7 +103,7 @@ def test_image_is_pushed_and_pulled(ready, context, editor_of, http2, monkeypatc
         assert (part.status_code, part.content) == (206, LAYER[300_000:900_001])
 
 
-def test_silent_connections_and_half_handshakes_delay_nobody(ready):
+def test_silent_connections_and_half_handshakes_delay_no_client(ready):
     with ExitStack() as stack:
         for number in range(200):
             connection = socket.create_connection(("127.0.0.1", port_of(ready)), timeout=60)

@@ -51,7 +51,7 @@ def test_number_of_processes_is_as_said(start):
 
 
 @pytest.mark.usefixtures("hanging")
-def test_nobody_outlives_the_first_when_it_is_killed(workers):
+def test_no_worker_outlives_the_first_when_it_is_killed(workers):
     others = workers.others
     workers.stop(signal.SIGKILL)
     await_end(*others)

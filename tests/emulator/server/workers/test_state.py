@@ -88,7 +88,7 @@ def test_fault_for_some_requests_meets_as_many_of_all_workers(emulator):
     assert sorted(statuses) == [401] * 53 + [418] * 7
 
 
-def test_what_a_fault_delays_goes_on_in_every_worker_when_it_is_lifted(emulator):
+def test_what_a_fault_delays_continues_in_every_worker_when_it_is_removed(emulator):
     emulator.faults.set({"path": "/v2/", "delay_s": 60})
     with ThreadPoolExecutor(8) as pool:
         held = [pool.submit(ping, emulator) for _ in range(8)]
@@ -199,7 +199,7 @@ def test_right_that_was_taken_is_refused_by_who_remembered_it(workers, two, emul
 
 
 @pytest.mark.parametrize("size", [1_000, 200_000])
-def test_upload_goes_on_at_another_worker(workers, pair, editor, size):
+def test_upload_continues_at_another_worker(workers, pair, editor, size):
     parts = [bytes([number]) * size for number in range(4)]
     token = editor.token(SCOPE)
     location = editor.call("POST", f"/v2/{REPOSITORY}/blobs/uploads/", token=token).headers["Location"]
