@@ -16,8 +16,8 @@ LIMIT_S = 240
 def nameable_directory() -> Iterator[Path]:
     """Creates a temporary directory for layouts: podman and buildah name what they pull from one by its path.
 
-    So the path has only what an image's name may have, not tempfile's underscores, and is short, or
-    podman refuses to store there.
+    So the path has only the characters of an image's name (tempfile's may have underscores), and is short,
+    or podman refuses to store there.
     """
     directory = Path("/tmp", f"gcr-{secrets.token_hex(8)}")
     directory.mkdir(mode=0o700)
@@ -39,7 +39,7 @@ class Client:
         self.environ = dict(environ)
 
     def __call__(self, *arguments: object, stdin: str = "", **environ: str) -> Outcome:
-        """Runs it to its end."""
+        """Runs the program to its end."""
         done = subprocess.run(
             [self.program, *map(str, arguments)],
             env=self.environ | environ,
@@ -52,14 +52,14 @@ class Client:
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     def succeed(self, *arguments: object, stdin: str = "", **environ: str) -> str:
-        """Returns its output. Raises AssertionError when it fails."""
+        """Returns the program's output. Raises AssertionError when it fails."""
         outcome = self(*arguments, stdin=stdin, **environ)
         if outcome.status != 0:
             raise AssertionError(f"{self.program} {arguments}: {outcome}")
         return outcome.stdout
 
     def start(self, *arguments: object) -> "subprocess.Popen[str]":
-        """Starts it, and does not wait for it."""
+        """Starts the program without waiting for it."""
         return subprocess.Popen(
             [self.program, *map(str, arguments)],
             env=self.environ,

@@ -89,7 +89,7 @@ def revoke(gcr_emulator: GcrEmulator) -> Callable[[Path], None]:
         document = json.loads(key.read_text())
         name = f"projects/-/serviceAccounts/{document['client_email']}/keys/{document['private_key_id']}"
         with requests.Session() as session:
-            session.trust_env = False  # a proxy knows another localhost than this one
+            session.trust_env = False  # no proxy: localhost would be the proxy's own machine
             session.delete(f"{gcr_emulator.url}/v1/{name}", timeout=30).raise_for_status()
 
     return delete
@@ -173,7 +173,7 @@ def docker(request: pytest.FixtureRequest, make_docker: Callable[[str], Client])
 
 @pytest.fixture
 def one_docker(make_docker: Callable[[str], Client]) -> Client:
-    """Returns the first docker CLI on PATH, for what the engine alone does."""
+    """Returns the first docker CLI on PATH, for tests in which only the engine matters."""
     return make_docker(require("docker"))
 
 
@@ -195,10 +195,10 @@ def skopeo(environ: dict[str, str]) -> Client:
 
 @pytest.fixture
 def gcloud(gcr_emulator: GcrEmulator, place: Path, isolate: Callable[[Path], dict[str, str]]) -> Client:
-    """Returns gcloud, led to the emulator, without a login; it may do what local programs may."""
+    """Returns gcloud, configured for the emulator, without a login: it has the rights of a local program."""
     program = shutil.which("gcloud")
     if program is None:
-        # On CI too: Debian has no package of it.
+        # Skipped on CI too: Debian has no package of gcloud.
         pytest.skip(INSTALL.format("gcloud"))
     variables = {name: value for name, value in format_environment(gcr_emulator.url).items() if value}
     settings = {
@@ -217,13 +217,13 @@ def ask(gcloud: Client) -> Callable[..., Any]:
 
 @pytest.fixture(params=["podman", "buildah"])
 def builder(request: pytest.FixtureRequest, environ: dict[str, str]) -> Client:
-    """Returns podman and buildah, which store images and take the same commands."""
+    """Returns podman and buildah in turn, which store images and take the same commands."""
     return Client(require(request.param), environ)
 
 
 @pytest.fixture(params=["podman", "buildah", "skopeo"])
 def member(request: pytest.FixtureRequest, environ: dict[str, str]) -> Client:
-    """Returns podman, buildah and skopeo, which log in alike."""
+    """Returns podman, buildah and skopeo in turn, which log in alike."""
     return Client(require(request.param), environ)
 
 
@@ -248,7 +248,7 @@ def foreign_registry(make_foreign_registry: Callable[..., str]) -> str:
 
 @pytest.fixture
 def foreign_registry_with_password(make_foreign_registry: Callable[..., str], place: Path) -> str:
-    """Returns the same with a user named `user`, whose password is `word`."""
+    """Returns the address of such a registry with the user `user`, whose password is `word`."""
     lines = subprocess.check_output([require("htpasswd"), "-Bbn", "user", "word"])
     (place / "passwords").write_bytes(lines)
     return make_foreign_registry(place / "passwords")
@@ -258,7 +258,7 @@ def foreign_registry_with_password(make_foreign_registry: Callable[..., str], pl
 def google_cloud(isolate: Callable[[Path], dict[str, str]]) -> Iterator[GoogleCloud]:
     """Yields Google's names over TLS, an image to push, and the keys of an owner, a viewer and a stranger.
 
-    gcloud is in no distribution: where it is missing its tests are skipped, in CI too.
+    No distribution has gcloud: where it is missing, its tests are skipped, in CI too.
     """
     for program in ("gcloud", "gsutil"):
         if shutil.which(program) is None:

@@ -1,4 +1,4 @@
-"""A `gcr-emulator run` that waits, and what is called within it."""
+"""A `gcr-emulator run` that waits, and the commands that are run in it."""
 
 import subprocess
 import sys
@@ -21,14 +21,14 @@ WAIT = ("sh", "-c", "echo $$; read _ || :")
 
 @dataclass(frozen=True)
 class Inside:
-    """Where Google is the emulator: the process with that PID is there, with that environment."""
+    """The sandbox of a run, entered by the PID of a process in it, with that process's environment."""
 
     owner: int
     environ: dict[str, str]
     words: list[str]
 
     def call(self, settings: Mapping[str, str], *command: object, stdin: str = "") -> Outcome:
-        """Runs a command there, which must be root's; what takes too long is ended."""
+        """Runs a command in the sandbox, as root; ends it after LIMIT_S."""
         enter = Client("nsenter", {**self.environ, **settings})
         limit = ("timeout", str(LIMIT_S))
         return enter("--target", self.owner, "--net", "--mount", "--pid", "--", *limit, *command, stdin=stdin)
@@ -38,10 +38,10 @@ class Inside:
 def waiting_run(
     options: Sequence[str], environ: Mapping[str, str], owner: Sequence[str] = WAIT
 ) -> Iterator[Inside]:
-    """Everything there is, gone afterwards, whatever happens: it ends with its stdin.
+    """Runs `gcr-emulator run` for the block; the run ends with its stdin, whatever happens.
 
-    `owner` prints one line, its number and what more it has to say, and waits for the end of its stdin.
-    Raises AssertionError when the run does not end well.
+    The command `owner` prints one line, its PID and further words, and waits for the end of its stdin.
+    Raises AssertionError when the run fails.
     """
     command = [*GCR_EMULATOR, "run", *options, *SERVE_ARGUMENTS, "--", *owner]
     with subprocess.Popen(
@@ -63,7 +63,7 @@ def waiting_run(
 
 
 def _find_outside(run: int, number: str) -> int:
-    """Returns the PID here of the child of `run` that has that PID in its own PID namespace."""
+    """Returns the PID, outside, of the child of `run` that has the PID `number` in its own namespace."""
     for child in list_children(run):
         status = Path(f"/proc/{child}/status").read_text()
         numbers = next(line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:"))

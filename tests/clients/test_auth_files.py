@@ -30,7 +30,7 @@ def repository(gcr_emulator: GcrEmulator) -> str:
 
 @pytest.fixture
 def nothing(place: Path) -> str:
-    """Creates a configuration of Docker without a helper."""
+    """Creates a config.json for docker without a helper."""
     (place / "nothing").mkdir()
     return str(place / "nothing")
 

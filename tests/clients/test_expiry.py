@@ -1,8 +1,8 @@
 """Registry tokens expire while a client is at work, and keys are deleted meanwhile.
 
-A client reckons by `issued_at` and `expires_in` of the token's answer, on the machine's clock. So an
-emulator whose clock is slow by nearly a token's life hands out tokens that the client takes for expired
-two seconds later; one request which is held for longer than that brings the moment about.
+A client computes the expiry from `issued_at` and `expires_in` of the token's response, by the machine's
+clock. So the emulator's clock is set back by nearly the lifetime of a token: for the client, its tokens
+expire after two seconds, and one request is held for longer than that.
 """
 
 import os
@@ -60,13 +60,13 @@ def pulls(
 
 
 @pytest.mark.parametrize("client", ["docker", "podman", "skopeo"])
-def test_a_push_goes_on_with_a_new_token(client: str, pushes, gcr_emulator: GcrEmulator) -> None:
+def test_a_push_continues_with_a_new_token(client: str, pushes, gcr_emulator: GcrEmulator) -> None:
     assert run_past_expiry(pushes[client], UPLOAD, gcr_emulator) == ("", True, [])
 
 
 @pytest.mark.parametrize("client", ["docker", "podman", "skopeo"])
-def test_a_pull_goes_on_with_a_new_token(client: str, pulls, gcr_emulator: GcrEmulator) -> None:
-    # The last request but one, before which nothing else is under way: docker asks for blobs at once.
+def test_a_pull_continues_with_a_new_token(client: str, pulls, gcr_emulator: GcrEmulator) -> None:
+    # The last request that docker sends while no other is in progress: it fetches blobs concurrently.
     held = MANIFEST if client == "docker" else BLOB
 
     assert run_past_expiry(pulls[client], held, gcr_emulator) == ("", True, [])
@@ -94,9 +94,10 @@ def test_a_key_that_is_deleted_stops_a_push_at_its_next_request(
 def run_past_expiry(
     start: Callable[[], object], held: dict[str, object], gcr_emulator: GcrEmulator
 ) -> tuple[str, bool, list[object]]:
-    """Holds one request until the token has expired; returns failures, whether it took another, refusals.
+    """Holds one request until the token has expired.
 
-    A client that waits long for a processor takes a third: its second token is as short-lived.
+    Returns the client's errors, whether it fetched another token, and the requests that got 401.
+    A client that waits long for a processor fetches a third: its second token expires as early.
     """
     before = len(gcr_emulator.journal())
     gcr_emulator.clock.shift(LEFT_S - TOKEN_LIFETIME_S)
@@ -107,15 +108,15 @@ def run_past_expiry(
 
     seen = gcr_emulator.journal()[before:]
     tokens = [r for r in seen if (r["path"], r["status"]) == ("/v2/token", 200)]
-    # Each client begins with a request that tells it where tokens are to be had.
+    # Each client begins with a request to /v2/, whose 401 names the token endpoint.
     refused = [r for r in seen if r["status"] == 401 and r["path"] != "/v2/"]
     return (errors if process.returncode else ""), len(tokens) > 1, refused
 
 
 def await_upload(process, gcr_emulator: GcrEmulator) -> None:
-    """Waits until an upload has started, of which the next request is held.
+    """Waits until an upload has started, whose next request is held.
 
-    A journal in the database does not show the held one, which has no answer yet.
+    A journal in the database does not show the held request: it has no response yet.
     """
     while not any((r["method"], r["status"]) == ("POST", 202) for r in gcr_emulator.journal()):
         assert process.poll() is None, process.communicate()

@@ -7,7 +7,7 @@ import pytest
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
-# command: the calls, in order. IMAGE is in the registry and here, ABSENT in the registry alone.
+# command: the calls, in order. IMAGE is in the registry and in the client, ABSENT in the registry alone.
 DOCKER = {
     "pull IMAGE": ["get REGISTRY"],
     "push IMAGE": ["get REGISTRY"],
@@ -22,7 +22,7 @@ DOCKER = {
     "logout REGISTRY": ["erase REGISTRY", "erase REGISTRY"],
     "logout http://REGISTRY": ["erase REGISTRY"],
 }
-# It writes the token into config.json, under that name, instead of handing it back.
+# docker 20.10 writes the token into config.json, under that name, instead of calling `store`.
 DOCKER_20 = DOCKER | {"login http://REGISTRY/v2/": ["get REGISTRY"]}
 
 DOCKER_STORE = {
@@ -65,7 +65,7 @@ PODMAN = (
     }
     | MEMBERS
 )
-# buildah looks whether the registry has a newer one; podman takes the image that is here.
+# buildah asks the registry for a newer image; podman takes the one that it has.
 BUILDAH = BUILDERS | {"build --tls-verify=false CONTEXT": ["get REGISTRY"]} | MEMBERS
 SKOPEO = {
     "copy --dest-tls-verify=false oci:LAYOUT docker://IMAGE": ["get REGISTRY"],
@@ -81,7 +81,7 @@ SKOPEO = {
 
 @pytest.fixture
 def words(gcr_emulator: GcrEmulator, place: Path, image_maker) -> dict[str, str]:
-    """Returns what the words in capitals stand for."""
+    """Returns the values of the words in capitals."""
     registry = gcr_emulator.registry
     repository = f"{registry}/my-project/app"
     image_maker.make_layout(place / "layout", b"")
@@ -100,7 +100,7 @@ def words(gcr_emulator: GcrEmulator, place: Path, image_maker) -> dict[str, str]
 
 @pytest.fixture
 def count(words: dict[str, str], gcr_emulator: GcrEmulator, helper_calls):
-    """Returns the commands' calls, as a table of the same form."""
+    """Returns a function that runs commands, and returns their calls as a table of the same form."""
     key = gcr_emulator.key().read_text()
 
     def run(client, commands) -> dict[str, list[str]]:
@@ -154,7 +154,7 @@ def test_buildkit_asks_for_the_host_of_the_image_alone(
     done = docker("build", words["CONTEXT"], DOCKER_BUILDKIT="1")
 
     if "buildx component is missing" in done.stderr:
-        pytest.skip("this docker has no BuildKit of its own: install its buildx plugin")
+        pytest.skip("this docker has no BuildKit: install its buildx plugin")
     assert (done.status, set(helper_calls.take())) == (0, {f"get {words['REGISTRY']}"})
 
 
@@ -175,7 +175,7 @@ def test_skopeo(skopeo, count) -> None:
 
 
 def provide(client, words: dict[str, str], layer: Path, *options: str) -> None:
-    """Pushes both images, and keeps one of them here."""
+    """Pushes both images, and keeps one of them in the client."""
     client.succeed("import", layer, words["IMAGE"])
     client.succeed("tag", words["IMAGE"], words["ABSENT"])
     client.succeed("push", *options, words["IMAGE"])
@@ -197,7 +197,7 @@ def translate(word: str, words: dict[str, str]) -> str:
 
 
 def describe(call: str, registry: str) -> str:
-    """Returns the call as the tables have it; of what is stored, the registry."""
+    """Returns the call as the tables have it: of a stored credential, the registry only."""
     verb, _, given = call.partition(" ")
     if verb == "store":
         given = registry if f'"ServerURL":"{registry}"' in given else given

@@ -39,7 +39,7 @@ def list_registry_requests(journal: list[dict]) -> list[tuple[str, str, int]]:
     return [(r["method"], r["path"], r["status"]) for r in journal if r["path"].startswith("/v2/")]
 
 
-# What each prints of the reason: podman 4.3 and skopeo 1.9 show no body of a 403 at a token endpoint.
+# The text that each client prints: podman 4.3 and skopeo 1.9 show no body of a 403 at a token endpoint.
 STATUS_ALONE = "invalid status code from registry 403 (Forbidden)"
 
 
@@ -71,7 +71,7 @@ def opened() -> Iterator[object]:
     ("push", "method", "path", "status", "said"),
     [
         ("docker", "POST", "/v2/hello/blobs/uploads/", 403, f"denied: {REASON}"),
-        # They look for the blob first.
+        # They request the blob first.
         ("podman", "HEAD", "/v2/hello/blobs/sha256:", 400, "repository hello: 400 (Bad Request)"),
         ("skopeo", "HEAD", "/v2/hello/blobs/sha256:", 400, "repository hello: 400 (Bad Request)"),
     ],

@@ -8,7 +8,7 @@ import _client_packages
 import pytest
 from support.checkout import SCRIPTS
 
-# Where apt-get is not, a browser may be in no package.
+# Without apt-get, there may be no package of a browser.
 MISSING = " ".join(sorted({*_client_packages.PACKAGES.values()} - {"chromium", "chromium-driver"}))
 
 

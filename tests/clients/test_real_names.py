@@ -1,4 +1,4 @@
-"""Google's own names over TLS: the clients' defaults, with nothing but the helper between them and refusals.
+"""Google's own names over TLS: the clients have their defaults, and the helper as their only setting.
 
 All of it happens in one `gcr-emulator run`, whose command owns a Docker Engine and waits.
 """
@@ -20,13 +20,13 @@ from clients.refusals import MAY_NOT_PUSH, NOT_AUTHORIZED
 from support.checkout import TESTS
 from support.child_processes import Outcome
 
-# Other locations of Artifact Registry work alike; its images are in repositories.
+# Other locations of Artifact Registry work alike; images of Artifact Registry are in repositories.
 REPOSITORIES = {
     "gcr.io": "my-project",
     "eu.gcr.io": "my-project",
     "us-docker.pkg.dev": "my-project/images",
 }
-# Its bucket is public while a test makes it so, and no other test uses it.
+# Only one test uses this host: it makes the host's bucket public for a while.
 PUBLIC = "asia.gcr.io"
 ROLES = {"editor": "roles/editor", "viewer": "roles/viewer", "stranger": None}
 
@@ -70,18 +70,18 @@ FORBIDDEN = "Requesting bearer token: invalid status code from registry 403 (For
 
 
 @dataclass(frozen=True)
-class World:
+class Sandbox:
     """A machine on which Google is the emulator; `who` is editor, viewer, stranger or anonymous."""
 
     place: Path
     inside: Inside
 
     def __call__(self, who: str, *command: object) -> Outcome:
-        """Runs a command there."""
+        """Runs a command as a user."""
         return self.inside.call(self.settings(who), *command)
 
     def succeed(self, who: str, *command: object) -> str:
-        """Returns its output. Raises AssertionError when it fails."""
+        """Returns the command's output. Raises AssertionError when it fails."""
         outcome = self(who, *command)
         assert outcome.status == 0, (command, outcome)
         return outcome.stdout
@@ -107,12 +107,12 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(
+def sandbox(
     isolate: Callable[[Path], dict[str, str]],
     require_program: Callable[[str], str],
     image_maker: ModuleType,
-) -> Iterator[World]:
-    """Everything there is, gone afterwards, whatever happens: it ends with its stdin."""
+) -> Iterator[Sandbox]:
+    """Yields the sandbox, with an engine and a user of each role; it ends with the stdin of `run`."""
     for program in ("docker", "dockerd", "podman", "buildah", "skopeo"):
         require_program(program)
     if os.geteuid() != 0:
@@ -130,11 +130,11 @@ def world(
         options = ("--project", "my-project", "--create-on-push")
         owner = (sys.executable, "-c", OWNER, str(place / "engine"))
         with waiting_run(options, environ, owner) as inside:
-            world = World(place, inside)
+            sandbox = Sandbox(place, inside)
             make_anonymous(place / "anonymous")
             for who, role in ROLES.items():
-                world.make_person(who, role)
-            yield world
+                sandbox.make_person(who, role)
+            yield sandbox
 
 
 def make_anonymous(home: Path) -> None:
@@ -171,7 +171,7 @@ SHIPPERS = {
         make=("buildah", "build", "--tag", "$IMAGE", "$PLACE"),
         push=("buildah", "push", "$IMAGE"),
         forget=("buildah", "rmi", "$IMAGE"),
-        # It does not ask the registry for an image that it has.
+        # By default, buildah does not ask the registry for an image that it has.
         pull=("buildah", "pull", "--policy=always", "$IMAGE"),
     ),
     "skopeo": Shipper(
@@ -183,8 +183,8 @@ SHIPPERS = {
 }
 
 
-def words(world: World, command: tuple[str, ...], image: str) -> list[str]:
-    return [Template(word).substitute(PLACE=world.place, IMAGE=image) for word in command]
+def words(sandbox: Sandbox, command: tuple[str, ...], image: str) -> list[str]:
+    return [Template(word).substitute(PLACE=sandbox.place, IMAGE=image) for word in command]
 
 
 @pytest.fixture(params=SHIPPERS)
@@ -198,55 +198,55 @@ def image(request: pytest.FixtureRequest, shipper: Shipper) -> str:
     return f"{request.param}/{REPOSITORIES[request.param]}/{shipper.push[0]}"
 
 
-def find_digest(world: World, image: str) -> str:
-    digest: str = json.loads(world.succeed("editor", "skopeo", "inspect", f"docker://{image}"))["Digest"]
+def find_digest(sandbox: Sandbox, image: str) -> str:
+    digest: str = json.loads(sandbox.succeed("editor", "skopeo", "inspect", f"docker://{image}"))["Digest"]
     return digest
 
 
-def test_image_is_pushed_listed_pulled_and_deleted(world: World, shipper: Shipper, image: str) -> None:
+def test_image_is_pushed_listed_pulled_and_deleted(sandbox: Sandbox, shipper: Shipper, image: str) -> None:
     tagged = f"{image}:v1"
     for command in (shipper.make, shipper.push, shipper.forget, shipper.pull):
-        world.succeed("editor", *words(world, command, tagged))
-    digest = find_digest(world, tagged)
+        sandbox.succeed("editor", *words(sandbox, command, tagged))
+    digest = find_digest(sandbox, tagged)
 
-    listed = json.loads(world.succeed("editor", "skopeo", "list-tags", f"docker://{image}"))
-    searched = world.succeed("editor", "podman", "search", "--list-tags", image).split()
-    # No image goes while a tag is on it, so the tag moves on.
-    world.succeed("editor", "skopeo", "copy", f"oci:{world.place}/newer", f"docker://{tagged}")
-    world.succeed("editor", "skopeo", "delete", f"docker://{image}@{digest}")
-    gone = world("editor", "skopeo", "inspect", f"docker://{image}@{digest}")
+    listed = json.loads(sandbox.succeed("editor", "skopeo", "list-tags", f"docker://{image}"))
+    searched = sandbox.succeed("editor", "podman", "search", "--list-tags", image).split()
+    # A tagged image cannot be deleted, so the tag is moved to another image.
+    sandbox.succeed("editor", "skopeo", "copy", f"oci:{sandbox.place}/newer", f"docker://{tagged}")
+    sandbox.succeed("editor", "skopeo", "delete", f"docker://{image}@{digest}")
+    gone = sandbox("editor", "skopeo", "inspect", f"docker://{image}@{digest}")
 
     assert (listed, searched) == ({"Repository": image, "Tags": ["v1"]}, ["NAME", "TAG", image, "v1"])
     assert (gone.status, "manifest unknown" in gone.stderr) == (1, True)
 
 
 @pytest.fixture(scope="module")
-def published(world: World) -> str:
+def published(sandbox: Sandbox) -> str:
     """Pushes an image to every host; returns its name without the host."""
     for host, repository in REPOSITORIES.items():
-        source, target = f"oci:{world.place}/layout", f"docker://{host}/{repository}/published:v1"
-        world.succeed("editor", "skopeo", "copy", source, target)
+        source, target = f"oci:{sandbox.place}/layout", f"docker://{host}/{repository}/published:v1"
+        sandbox.succeed("editor", "skopeo", "copy", source, target)
     return "published:v1"
 
 
 @pytest.mark.parametrize("host", REPOSITORIES)
 def test_viewer_pulls_and_all_else_is_refused_with_the_registrys_words(
-    world: World, shipper: Shipper, host: str, published: str
+    sandbox: Sandbox, shipper: Shipper, host: str, published: str
 ) -> None:
     image = f"{host}/{REPOSITORIES[host]}/{published}"
-    commands = {"pull": words(world, shipper.pull, image), "push": words(world, shipper.push, image)}
+    commands = {"pull": words(sandbox, shipper.pull, image), "push": words(sandbox, shipper.push, image)}
     table = CONTAINER_REGISTRY_SAYS if host.endswith("gcr.io") else ARTIFACT_REGISTRY_SAYS
     expected = {case: find_shown(shipper, reason) for case, reason in table.items()}
 
-    world.succeed("viewer", *commands["pull"])
-    refused = {(who, verb): world(who, *commands[verb]) for who, verb in table}
+    sandbox.succeed("viewer", *commands["pull"])
+    refused = {(who, verb): sandbox(who, *commands[verb]) for who, verb in table}
 
     assert all(outcome.status != 0 for outcome in refused.values())
     assert {case: find_end(outcome, expected[case]) for case, outcome in refused.items()} == expected
 
 
 def find_shown(shipper: Shipper, reason: str) -> str:
-    """Returns what the client shows of a registry's reason."""
+    """Returns the text that the client shows for a registry's reason."""
     return reason if shipper is SHIPPERS["docker"] or reason == NOT_AUTHORIZED else FORBIDDEN
 
 
@@ -256,26 +256,28 @@ def find_end(outcome: Outcome, reason: str) -> str:
     return reason if line.endswith(reason) else line
 
 
-def test_image_in_a_bucket_of_all_users_is_pulled_by_anyone(world: World, shipper: Shipper) -> None:
+def test_image_in_a_bucket_of_all_users_is_pulled_by_anyone(sandbox: Sandbox, shipper: Shipper) -> None:
     image = f"{PUBLIC}/my-project/{shipper.push[0]}:v1"
     for command in (shipper.make, shipper.push, shipper.forget):
-        world.succeed("editor", *words(world, command, image))
-    pull = words(world, shipper.pull, image)
+        sandbox.succeed("editor", *words(sandbox, command, image))
+    pull = words(sandbox, shipper.pull, image)
 
-    before = world("anonymous", *pull)
-    set_bindings(world, [{"role": "roles/storage.objectViewer", "members": ["allUsers"]}])
-    pulled = [world(who, *pull) for who in ("anonymous", "stranger")]
-    set_bindings(world, [])
+    before = sandbox("anonymous", *pull)
+    set_bindings(sandbox, [{"role": "roles/storage.objectViewer", "members": ["allUsers"]}])
+    pulled = [sandbox(who, *pull) for who in ("anonymous", "stranger")]
+    set_bindings(sandbox, [])
 
     assert (before.status != 0, [outcome.status for outcome in pulled]) == (True, [0, 0]), pulled
 
 
-def set_bindings(world: World, bindings: list[dict[str, object]]) -> None:
+def set_bindings(sandbox: Sandbox, bindings: list[dict[str, object]]) -> None:
     """Grants those roles on the bucket of PUBLIC, in addition to those of the project."""
     bucket = "asia.artifacts.my-project.appspot.com"
-    url = f"{world.inside.environ['GCR_EMULATOR_URL']}/storage/v1/b/{bucket}/iam"
+    url = f"{sandbox.inside.environ['GCR_EMULATOR_URL']}/storage/v1/b/{bucket}/iam"
     put = ("--request", "PUT", "--header", "Content-Type: application/json")
-    world.succeed("editor", "curl", "-sS", "--fail", *put, "--data", json.dumps({"bindings": bindings}), url)
+    sandbox.succeed(
+        "editor", "curl", "-sS", "--fail", *put, "--data", json.dumps({"bindings": bindings}), url
+    )
 
 
 @pytest.mark.parametrize(
@@ -285,7 +287,9 @@ def set_bindings(world: World, bindings: list[dict[str, object]]) -> None:
         ("https://192.0.2.1/", 7, "Couldn't connect to server"),
     ],
 )
-def test_nothing_but_the_emulator_can_be_reached(world: World, url: str, status: int, complaint: str) -> None:
-    other = world("editor", "curl", "-sS", url)
+def test_nothing_but_the_emulator_can_be_reached(
+    sandbox: Sandbox, url: str, status: int, complaint: str
+) -> None:
+    other = sandbox("editor", "curl", "-sS", url)
 
     assert (other.status, complaint in other.stderr) == (status, True), other

@@ -32,7 +32,7 @@ def image(server: ReadyDocument) -> str:
 
 @pytest.fixture
 def requested(server: ReadyDocument) -> Callable[[], dict[str, set[int]]]:
-    """Asks the journal: paths of GET, without what they name, and how they were answered."""
+    """Returns a function that reads the journal: {path of a GET, without the digest: its statuses}."""
 
     def ask() -> dict[str, set[int]]:
         found: dict[str, set[int]] = {}
@@ -46,7 +46,7 @@ def requested(server: ReadyDocument) -> Callable[[], dict[str, set[int]]]:
 
 
 def check_that_blobs_were_redirects(server: ReadyDocument, requested) -> None:
-    """Checks that blobs came by links, no client asked for a token, and all is at the port's site."""
+    """Checks that blobs came by redirects, no client asked for a token, and the images are at the site."""
     found = requested()
     assert found[f"/v2/{NAME}/blobs/"] == {302}
     assert found[f"/artifacts-downloads/{NAME}/blobs/"] == {200}

@@ -26,7 +26,7 @@ def find_address() -> str | None:
 
 
 class Server:
-    """The program with TLS and two workers."""
+    """`gcr-emulator serve` with TLS and two workers."""
 
     def __init__(self, data: Path, *arguments: str) -> None:
         command = [*GCR_EMULATOR, "serve", "--tls", "--workers", "2", "--port", "0", "--data", str(data)]
@@ -37,7 +37,7 @@ class Server:
         self.port = int(self.ready["url"].rpartition(":")[2])
 
     def make_key(self, path: Path, url: str | None = None) -> Path:
-        """Creates an editor's key; the server is asked at `url`."""
+        """Creates an editor's key, by a request to `url` or the server's own."""
         server = ["--server", url or self.ready["url"], "--ca", str(self.ca)]
         server += ["--token-file", self.ready["operator_token_file"]]
         account = ["--project", "my-project", "--account", "ci", "--role", "roles/editor"]
@@ -62,7 +62,7 @@ def start(place: Path) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def certificates(place: Path) -> Callable[[Server], Path]:
-    """Creates a directory with the CA as podman and skopeo take it."""
+    """Creates a directory with the CA, in the form that podman and skopeo accept."""
 
     def make(server: Server) -> Path:
         (place / "certificates").mkdir()
@@ -73,7 +73,7 @@ def certificates(place: Path) -> Callable[[Server], Path]:
 
 
 def find_engine(address: str) -> int:
-    """Returns the PID of the separate engine that listens there."""
+    """Returns the PID of the separate engine that listens at the address."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes().split(b"\0")
@@ -96,7 +96,7 @@ def test_docker_believes_the_authority_in_certs_d(
 ) -> None:
     host = find_address()
     if host is None:
-        pytest.skip("this machine has no address beyond loopback, where Docker asks for no authority")
+        pytest.skip("this machine has only loopback addresses, for which Docker needs no CA: add a network")
     server = start("--host", "0.0.0.0", "--allow-remote", "--tls-name", host)
     registry, key = (
         f"{host}:{server.port}",

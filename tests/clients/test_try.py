@@ -1,4 +1,4 @@
-"""scripts/try with every client, from what is installed; tests/test_scripts.py has it install first."""
+"""scripts/try with every client, in this environment; in tests/test_scripts.py it installs first."""
 
 import os
 import re

@@ -7,7 +7,7 @@ import pytest
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
-PLAIN_HTTP = "--tls-verify=false"  # they take no registry for local, as docker does
+PLAIN_HTTP = "--tls-verify=false"  # unlike docker, they need it for a registry on loopback too
 
 
 @pytest.fixture

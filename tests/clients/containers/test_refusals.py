@@ -51,7 +51,7 @@ def test_a_viewer_pulls_and_is_refused_on_push(pull_and_push, gcr_emulator: GcrE
 
 def test_an_account_without_a_role_may_not_pull(pull_and_push, gcr_emulator: GcrEmulator) -> None:
     pull, _ = pull_and_push
-    gcr_emulator.configure_docker(gcr_emulator.key(None, account="nobody"))
+    gcr_emulator.configure_docker(gcr_emulator.key(None, account="no-role"))
 
     assert find_reason(pull()).endswith(MAY_NOT)
 
@@ -102,7 +102,7 @@ def test_a_helper_that_fails_stops_them_and_is_heard(pull_and_push, gcr_emulator
 
 def test_a_full_disk_is_named_by_its_status(pull_and_push, gcr_emulator: GcrEmulator) -> None:
     pull, push = pull_and_push
-    # As the registry answers then: tests/emulator/test_full_disk.py.
+    # The registry's own response is tested in tests/emulator/test_full_disk.py.
     gcr_emulator.faults.set({"method": "PUT", "path": "/v2/*/manifests/*", "status": 507, "body": "{}"})
 
     assert find_reason(push()).endswith("received unexpected HTTP status: 507 Insufficient Storage")

@@ -76,7 +76,7 @@ def test_j_z64_delete_of_a_tagged_image_says_which_tag_holds_it(skopeo, reposito
 
     refused = skopeo("delete", PLAIN_HTTP, f"{repository}:v1")
 
-    # Of the code, skopeo 1.9 shows its name, and 1.22 that it does not know it.
+    # skopeo 1.9 shows the error's code, skopeo 1.22 says that it does not know the code.
     assert (refused.status, told in refused.stderr, f"`{told}`" in page) == (1, True, True)
 
 

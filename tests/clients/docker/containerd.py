@@ -10,7 +10,7 @@ from clients.command import CannotStart
 
 START_S = 60
 _POLL_S = 0.05
-# The CRI plugin would look for networks of the machine.
+# The CRI plugin would look for the machine's networks.
 _CONFIGURATION = """version = 2
 root = "{0}/root"
 state = "{0}/state"
@@ -22,7 +22,7 @@ address = "{0}/containerd.sock"
 
 @contextmanager
 def containerd(directory: Path) -> Iterator[Path]:
-    """Runs one; yields its socket. Raises CannotStart with its output when it does not start."""
+    """Runs a containerd; yields its socket. Raises CannotStart with its output when it does not start."""
     directory.mkdir()
     socket, log = directory / "containerd.sock", directory / "log"
     (directory / "config.toml").write_text(_CONFIGURATION.format(directory))

@@ -1,12 +1,12 @@
 """A separate Docker Engine, which leaves nothing behind.
 
-It runs in its own PID and mount namespaces: when its first process ends, so do containerd and all else that
-it started, and its mounts go; that first process ends with the program that started it, also by SIGKILL.
+It runs in its own PID and mount namespaces: the kernel ends them, with all their processes and mounts, when
+their first process ends; and that one ends with the program that started it, also by SIGKILL.
 All its files are in the given directory:
 
     directory/
-      engine.sock   what DOCKER_HOST names
-      engine.log    what it said
+      engine.sock   the socket for DOCKER_HOST
+      engine.log    its output
       data  exec    images and containers, sockets and state
 """
 
@@ -30,10 +30,10 @@ _APART = (
     *("unshare", "--fork", "--kill-child", "--pid", "--mount-proc"),
     *("--mount", "--propagation", "private"),
 )
-# This machine's settings are not for this engine, nor is what it writes beside them for the machine.
+# A tmpfs hides this machine's settings from this engine, and this engine's files from the machine.
 _FIRST_PROCESS = f'mount -t tmpfs tmpfs {_SETTINGS} && exec "$0" "$@"'
 
-# No network is made, and none of the machine's is changed: the tests run nothing in a container.
+# No network is created, and none of the machine's is changed: the tests run nothing in a container.
 _OPTIONS = (
     "--bridge=none",
     "--iptables=false",
@@ -41,7 +41,7 @@ _OPTIONS = (
     "--ip-masq=false",
     "--ip-forward=false",
 )
-# overlay2 cannot be had everywhere, vfs can; it copies every layer.
+# Not every machine has overlay2; every machine has vfs, which copies every layer.
 _DRIVERS = ("overlay2", "vfs")
 
 
@@ -81,13 +81,13 @@ class _Engine:
         command += ["--data-root", str(directory / "data"), "--exec-root", str(directory / "exec")]
         command += ["--pidfile", str(directory / "engine.pid")]
         with self._log.open("wb") as log:
-            # A session of its own: ^C in the terminal reaches the script, which then stops the engine.
+            # A separate session: ^C in the terminal reaches only the script, which then stops the engine.
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
     def answers(self) -> bool:
-        """Returns whether it gets ready; it says so last."""
+        """Returns whether the engine becomes ready; _READY is the last line of its start."""
         for _ in range(int(START_S / _POLL_S)):
             try:
                 self._process.wait(_POLL_S)
@@ -99,9 +99,9 @@ class _Engine:
         return False
 
     def stop(self) -> None:
-        """End all its processes, and wait until they have ended."""
+        """Ends all processes of the engine, and waits until they have ended."""
         if self._process.poll() is None:
-            # unshare ends when its child has, and that when all in its namespace have.
+            # unshare ends after its child, and the child after all processes in its namespace.
             os.kill(_find_child(self._process.pid) or self._process.pid, signal.SIGKILL)
         self._process.wait()
 
@@ -109,7 +109,7 @@ class _Engine:
 def _find_child(parent: int) -> int | None:
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            # PID (NAME) STATE PARENT …, and a name may hold anything
+            # PID (NAME) STATE PARENT …: a name may have any characters
             fields = (process / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue

@@ -10,7 +10,7 @@ from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 @pytest.fixture
 def store(docker):
-    """docker with no credHelpers and the helper as credsStore."""
+    """Returns docker with the helper as credsStore, and no credHelpers."""
     config = Path(docker.environ["DOCKER_CONFIG"]) / "config.json"
     config.write_text('{"credsStore": "gcr"}')
     return docker

@@ -1,4 +1,4 @@
-"""containerd's ctr: its push asks to mount each blob from where it was pulled at the same address."""
+"""containerd's ctr: its push asks to mount each blob from the repository that it was pulled from."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ APP = "my-project/team/app:v1"
 def ctr(
     place: Path, environ: dict[str, str], require_program: Callable[[str], str]
 ) -> Iterator[Callable[..., str]]:
-    """ctr at a containerd of our own."""
+    """Yields a function that runs ctr at a separate containerd, and returns its output."""
     require_program("containerd")
     client = Client(require_program("ctr"), environ)
     if os.geteuid() != 0:

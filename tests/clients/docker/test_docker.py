@@ -1,4 +1,4 @@
-"""docker with the helper in credHelpers: what a person does all day."""
+"""docker with the helper in credHelpers: the everyday commands."""
 
 import json
 from pathlib import Path

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.checkout import TESTS
 
-# Its engine has an image and a container. It waits for a line, and does then what the test says.
+# Runs an engine with an image and a container, waits for a line, and then runs the test's statement.
 OWNER = """
 import os, signal, subprocess, sys
 from pathlib import Path
@@ -31,8 +31,8 @@ ENDS = {"pass": 0, "raise ValueError": 1, "os.kill(os.getpid(), 2); input()": -s
 
 @pytest.fixture
 def own(place: Path, layer: Path, engine: str) -> Callable[[str], "subprocess.Popen[str]"]:
-    """Start a program that owns an engine in `place`."""
-    del engine  # where none can run there is nothing to test
+    """Returns a function that starts a program with an engine in `place`."""
+    del engine  # skips the test where no engine can run
     (place / "engine").mkdir()
 
     def start(then: str) -> "subprocess.Popen[str]":
@@ -64,7 +64,7 @@ def test_nothing_runs_on_when_its_owner_is_killed(own, place: Path) -> None:
         await_ready(process, place)
         process.kill()
 
-    while find_processes(place):  # the kernel is at it
+    while find_processes(place):  # the kernel is still ending them
         os.sched_yield()
 
     assert find_mounts(place) == []
@@ -80,7 +80,7 @@ def await_ready(process: "subprocess.Popen[str]", place: Path) -> None:
 
 
 def find_processes(place: Path) -> list[str]:
-    """Returns the command lines that name the engine's directory, without that of its owner."""
+    """Returns the command lines that name the engine's directory, except for its owner's."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

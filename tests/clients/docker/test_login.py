@@ -30,7 +30,7 @@ def load_config(client) -> dict:
 def format_password(user: str, key: Path, gcr_emulator: GcrEmulator, environ: dict[str, str]) -> str:
     """Returns the password of the user."""
     if user == "_json_key":
-        return key.read_text().rstrip("\n")  # docker takes the last line break off
+        return key.read_text().rstrip("\n")  # docker removes the last line break
     if user == "_json_key_base64":
         return base64.b64encode(key.read_bytes()).decode()
     return ask_helper(environ, gcr_emulator.registry)

@@ -33,7 +33,7 @@ def test_a_viewer_pulls_and_is_refused_on_push(docker, image: str, gcr_emulator:
 
 
 def test_an_account_without_a_role_may_not_pull(docker, image: str, gcr_emulator: GcrEmulator) -> None:
-    gcr_emulator.configure_docker(gcr_emulator.key(None, account="nobody"))
+    gcr_emulator.configure_docker(gcr_emulator.key(None, account="no-role"))
 
     refused = docker("pull", image)
 
@@ -120,7 +120,7 @@ def test_a_helper_that_fails_is_heard_by_every_command(docker, image: str, gcr_e
         )
     }
 
-    if docker.version.startswith("20."):  # it goes on without a credential
+    if docker.version.startswith("20."):  # it continues without a credential
         created = in_daemon(absent, NOT_AUTHORIZED)
     else:
         created = f"error getting credentials - err: exit status 1, out: `{reason}`"

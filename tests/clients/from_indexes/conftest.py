@@ -21,7 +21,7 @@ LONG = {"node/bin/helm"}
 
 @pytest.fixture(scope="session")
 def find_installed() -> Find:
-    """Gives the path of what is installed below .nox/index-clients/."""
+    """Returns a function that finds a file below .nox/index-clients/, or skips the test."""
 
     def find(name: str) -> str:
         path = Path(os.environ.get(_index_clients.VARIABLE, "/none"), name)
@@ -40,7 +40,7 @@ def find_installed() -> Find:
 def google(
     isolate: Callable[[Path], dict[str, str]], require_program: Callable[[str], str]
 ) -> Iterator[GoogleCloud]:
-    """Google's names over TLS, an owner's key, and one image, pushed by the owner."""
+    """Yields Google's names over TLS, with an owner's key, and one image that the owner pushed."""
     require_program("skopeo")
     if os.geteuid() != 0:
         pytest.skip("entering the namespaces of another process needs root")

@@ -20,7 +20,7 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
 def format_node(body: str) -> str:
-    """A program for Node which runs the body, and fails where that does."""
+    """Returns a program for Node that runs the body, and exits with 1 where the body fails."""
     return f"""
 const {{GoogleAuth}} = require("google-auth-library");
 const {{Storage}} = require("@google-cloud/storage");
@@ -83,7 +83,7 @@ class Owner:
         return self.google.succeed("owner", path, *arguments, **environ)
 
     def load(self, *command: object, credentials: Path | None = None) -> Any:
-        """Returns the JSON that it prints."""
+        """Returns the JSON that the command prints."""
         program, *arguments = command
         return json.loads(self.succeed(str(program), *arguments, credentials=credentials))
 

@@ -16,7 +16,7 @@ from clients.from_indexes.conftest import Find
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
-# Names lead nowhere, and are written down.
+# Replaces the resolver: no name resolves, and each name that was asked for is printed.
 LEAD_NOWHERE = """
 const dns = require("dns"), asked = new Set();
 dns.lookup = (host, options, callback = options) => {

@@ -26,7 +26,7 @@ class GoogleCloud:
         return self.inside.call({**self.settings(who), **environ}, *command, stdin=stdin)
 
     def succeed(self, who: str, *command: object, stdin: str = "", **environ: str) -> str:
-        """Returns its output. Raises AssertionError when it fails."""
+        """Returns the command's output. Raises AssertionError when it fails."""
         outcome = self(who, *command, stdin=stdin, **environ)
         if outcome.status != 0:
             raise AssertionError(f"{command}: {outcome}")
@@ -37,7 +37,7 @@ class GoogleCloud:
         return json.loads(self.succeed(who, *command, "--format=json", **environ))
 
     def refuse(self, who: str, *command: object) -> list[str]:
-        """Returns the lines of its stderr. Raises AssertionError unless it exits with 1."""
+        """Returns the lines of the command's stderr. Raises AssertionError unless it exits with 1."""
         outcome = self(who, *command)
         if outcome.status != 1:
             raise AssertionError(f"{command}: {outcome}")

@@ -25,7 +25,7 @@ TAGS = ("artifacts", "docker", "tags")
 def digest(gcr_emulator: GcrEmulator, skopeo: Client, place: Path, image_maker: ModuleType) -> str:
     """Pushes an image to a repository as `app:v1`; returns its digest."""
     with requests.Session() as session:
-        session.trust_env = False  # a proxy knows another localhost than this one
+        session.trust_env = False  # no proxy: localhost would be the proxy's own machine
         path, query = NAME.rpartition("/")[0], {"repositoryId": "images"}
         made = session.post(
             f"{gcr_emulator.url}/v1/{path}", params=query, json={"format": "DOCKER"}, timeout=30

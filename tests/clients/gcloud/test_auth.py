@@ -13,7 +13,7 @@ from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
-# What gcloud asks for when it is told nothing, in the order in which the emulator gives it back.
+# The scopes that gcloud requests by default, in the order in which the emulator returns them.
 SCOPES = [
     "https://www.googleapis.com/auth/appengine.admin",
     CLOUD_PLATFORM,
@@ -33,7 +33,7 @@ def person(gcloud: Client) -> Client:
 def describe_token(gcr_emulator: GcrEmulator, token: str) -> tuple[str, list[str]]:
     """Returns the account's number, and the scopes of the access token."""
     with requests.Session() as session:
-        session.trust_env = False  # a proxy knows another localhost than this one
+        session.trust_env = False  # no proxy: localhost would be the proxy's own machine
         url, query = f"{gcr_emulator.url}/oauth2/v3/tokeninfo", {"access_token": token.strip()}
         document = session.get(url, params=query, timeout=30).json()
     return document["azp"], sorted(document["scope"].split())

@@ -60,7 +60,7 @@ def test_gcloud_makes_a_pool_and_signs_in_through_it(
     query = urlencode({"subject": "ada", "audience": "here", "claims": json.dumps({"iss": ISSUER})})
     minted = requests.get(f"{gcr_emulator.url}/_emulator/issuer/tokens?{query}", timeout=30).json()
     subject.write_text(f"{minted['token']}\n")
-    # gcloud writes Google's endpoints, for which there is no setting of its own.
+    # gcloud writes Google's endpoints: it has no setting for them.
     text = configuration.read_text().replace("https://sts.googleapis.com", gcr_emulator.url)
     configuration.write_text(text)
     gcloud("auth", "login", f"--cred-file={configuration}")

@@ -28,7 +28,7 @@ DENIED = "denied on resource (or it may not exist)."
 
 @pytest.fixture(scope="module")
 def cloud(google_cloud: GoogleCloud) -> GoogleCloud:
-    """Pushes an image, which creates its bucket, and signs all users in, as gsutil needs it."""
+    """Pushes an image, which creates its bucket, and signs all users in: gsutil needs a login."""
     google_cloud.push("owner", google_cloud.place / "layout", APP)
     for who in ("owner", "viewer", "stranger"):
         outcome = google_cloud(

@@ -63,7 +63,7 @@ def test_list_names_the_images_of_a_project(
 def test_list_needs_no_more_than_an_access_token(google_cloud: GoogleCloud) -> None:
     token = google_cloud.succeed("owner", "gcloud", "auth", "print-access-token").strip()
 
-    listed = google_cloud.load("nobody", *IMAGES, "list", CLOUDSDK_AUTH_ACCESS_TOKEN=token)
+    listed = google_cloud.load("logged-out", *IMAGES, "list", CLOUDSDK_AUTH_ACCESS_TOKEN=token)
 
     assert listed == [{"name": APP}]
 

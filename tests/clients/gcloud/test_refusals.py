@@ -25,7 +25,7 @@ OF_REPOSITORY = (
     f"'{LOCATION}{{}}' (or it may not exist)."
 )
 
-# Who, the missing permission, the command, its arguments, and what gcloud says first.
+# The user, the missing permission, the command, its arguments, and the first words of gcloud's message.
 REFUSALS = [
     (
         "viewer",
@@ -38,14 +38,14 @@ REFUSALS = [
         "viewer",
         "iam.serviceAccounts.create",
         "iam service-accounts create",
-        ("nobody",),
+        ("new-account",),
         OF_PROJECT.format(""),
     ),
     (
         "viewer",
         "iam.serviceAccountKeys.create",
         "iam service-accounts keys create",
-        # Not /dev/null: gcloud makes what it is to write private first, as root a device too.
+        # Not /dev/null: gcloud first makes its output file private, and as root a device too.
         ("refused.json", "--iam-account=viewer@my-project.iam.gserviceaccount.com"),
         OF_ACCOUNT,
     ),

@@ -1,4 +1,4 @@
-"""google-api-python-client at Google's names: httplib2 has its own variable for the CA; and gRPC.
+"""google-api-python-client and gRPC at Google's names: httplib2 has its own variable for the CA.
 
 Its documents of the APIs are in the package, so it asks for none.
 https://github.com/googleapis/google-api-python-client/blob/main/docs/start.md
@@ -58,7 +58,7 @@ def inside(isolate: Callable[[Path], dict[str, str]]) -> Iterator[tuple[Inside, 
     if os.geteuid() != 0:
         pytest.skip("entering the namespaces of another process needs root")
     with tempfile.TemporaryDirectory(prefix="gcr-", dir="/tmp") as directory:
-        # What a machine has set for its own authorities is the emulator's inside.
+        # In the sandbox, the emulator's CA replaces what the machine has set for its own authorities.
         environ = {**isolate(Path(directory)), "HTTPLIB2_CA_CERTS": "/etc/ssl/certs/ca-certificates.crt"}
         with waiting_run(["--project", "my-project"], environ) as inside:
             key = Path(directory, "key.json")

@@ -1,4 +1,4 @@
-"""docker-py and oras-py, which find the helper as the programs do: in config.json, on PATH."""
+"""docker-py and oras-py find the helper as the programs do: in config.json, on PATH."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def test_docker_py_pushes_and_pulls(engine, gcr_emulator, helper_calls, layer):
         client.images.remove(f"{repository}:v1")
     finally:
         client.close()
-    # One get for each command, and with the registry's bare name.
+    # One `get` for each command, with the registry's host alone.
     assert helper_calls.take() == [f"get {gcr_emulator.registry}"] * 2
 
 
@@ -69,10 +69,10 @@ def test_docker_py_is_told_why_a_viewer_cannot_push(engine, gcr_emulator, layer)
 
 @pytest.mark.usefixtures("as_user")
 def test_oras_py_pushes_artifacts_with_a_subject_and_pulls_them(environ, gcr_emulator, editor, tmp_path):
-    # Its token backend keeps the token of its first question, a pull's, and cannot push with it anywhere
-    # that scopes count; Container Registry takes the credential itself as well.
+    # oras-py's token backend reuses the token of its first request, a pull, with which no registry that
+    # checks scopes lets it push; Container Registry also accepts the credential itself.
     client = oras.client.OrasClient(insecure=True, auth_backend="basic")
-    # It reads DOCKER_CONFIG from nowhere, so it is a parameter.
+    # oras-py does not read DOCKER_CONFIG, so the path is a parameter.
     configured = {"config_path": f"{environ['DOCKER_CONFIG']}/config.json"}
     repository = f"{gcr_emulator.registry}/my-project/oras-py"
     Path("app.bin").write_bytes(b"the application")

@@ -1,4 +1,4 @@
-"""google-auth as it is: ID tokens, and people's credentials, against the emulator (check 54).
+"""google-auth, unchanged, against the emulator: ID tokens and users' credentials (check 54).
 
 https://googleapis.dev/python/google-auth/latest/
 """
@@ -20,7 +20,7 @@ EMAIL = "ci@my-project.iam.gserviceaccount.com"
 @pytest.fixture
 def transport() -> Any:
     session = requests.Session()
-    session.trust_env = False  # a proxy knows another localhost than this one
+    session.trust_env = False  # no proxy: localhost would be the proxy's own machine
     return Request(session)
 
 

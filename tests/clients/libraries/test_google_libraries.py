@@ -1,7 +1,7 @@
-"""google-cloud-artifact-registry, -storage and -resource-manager, as they are, with google-auth's key.
+"""google-cloud-artifact-registry, -storage and -resource-manager, unchanged, with a key for google-auth.
 
-They are told where the emulator is by `client_options.api_endpoint` alone, and sign in at the token
-endpoint that the key names. https://cloud.google.com/python/docs/reference
+Only `client_options.api_endpoint` tells them where the emulator is; they sign in at the token endpoint
+that the key names. https://cloud.google.com/python/docs/reference
 """
 
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def push(gcr_emulator: GcrEmulator, repository: str, *tags: str) -> dict[str, An
     url, blob = f"{gcr_emulator.url}/v2/{repository}", b"{}"
     digest = digest_of(blob)
     with requests.Session() as session:
-        session.trust_env = False  # a proxy knows another localhost than this one
+        session.trust_env = False  # no proxy: localhost would be the proxy's own machine
         session.auth = credential
         session.post(f"{url}/blobs/uploads/?digest={digest}", data=blob, timeout=30).raise_for_status()
         config = {"mediaType": OCI_CONFIG, "digest": digest, "size": 2}

@@ -1,6 +1,6 @@
 """Every TLS library trusts the emulator's CA: one connection of each to each kind of name.
 
-The names are in a `gcr-emulator run`; an address is that of a `serve --tls` which was asked for it.
+The names are in a `gcr-emulator run`; the address is in the certificate of a `serve --tls`.
 """
 
 import json
@@ -19,7 +19,7 @@ from support.child_processes import Outcome
 LIMIT_S = 60
 Call = Callable[..., Outcome]
 
-# Fixed in the certificate, by wildcard, and below localhost, where clients look into no DNS.
+# Fixed in the certificate, by wildcard, and below localhost, which clients resolve without DNS.
 NAMES = {
     "localhost": "localhost",
     "fixed": "gcr.io",
@@ -72,7 +72,7 @@ def connect_openssl(call: Call, host: str, _place: Path) -> bool:
 
 
 def connect_gnutls(call: Call, host: str, place: Path) -> bool:
-    # 5 is "SSL verification failure", 6 and 8 are what the server says of the request. wget(1)
+    # 5 is "SSL verification failure", 6 and 8 are the server's refusals of the request. wget(1)
     command = ("wget", "--quiet", "--output-document", os.devnull, f"--ca-certificate={place / 'ca.pem'}")
     return call(*command, f"https://{host}/").status in (0, 6, 8)
 
@@ -110,11 +110,11 @@ def call_grpc(call: Call, host: str) -> str:
 
 
 def connect_boringssl(call: Call, host: str, _place: Path) -> bool:
-    # An API's answer, and what gRPC makes of a 404; UNAVAILABLE is a handshake that fails.
+    # UNIMPLEMENTED is an API's answer, and gRPC's word for a 404; UNAVAILABLE is a failed handshake.
     return call_grpc(call, host).startswith("UNIMPLEMENTED ")
 
 
-# The library: the program that uses it, and how that connects.
+# library: the programs that use it, and a function that connects with them
 LIBRARIES: dict[str, tuple[tuple[str, ...], Callable[[Call, str, Path], bool]]] = {
     "openssl": (("curl",), connect_openssl),
     "boringssl": ((), connect_boringssl),
@@ -125,7 +125,7 @@ LIBRARIES: dict[str, tuple[tuple[str, ...], Callable[[Call, str, Path], bool]]] 
     "java": (("javac",), connect_java),
 }
 TABLE = {f"H-Z52-{name}": each for name, each in LIBRARIES.items()}
-# A library that refuses a certificate with an address has a test of its own.
+# A library that refuses a certificate with an address has its own test.
 FOR_ADDRESSES = {name: each for name, each in TABLE.items() if each[1] is not connect_boringssl}
 Connect = Callable[[Call, str, Mapping[str, str]], bool]
 
@@ -136,7 +136,7 @@ def connect(
     folder: Callable[[Mapping[str, str]], Path],
     require_program: Callable[[str], str],
 ) -> Connect:
-    """Returns whether a library that trusts an environment's CA connects to a host."""
+    """Returns a function that tells whether a library that trusts an environment's CA connects to a host."""
     programs, connect = request.param
     require_all(programs, require_program)
     return lambda call, host, environ: connect(call, host, folder(environ))
@@ -229,6 +229,6 @@ def make_call(environ: Mapping[str, str]) -> Call:
 def require_all(programs: tuple[str, ...], require_program: Callable[[str], str]) -> None:
     for program in programs:
         if program == "javac" and shutil.which(program) is None:
-            # On CI too: a JDK takes longer to install than all else here.
+            # Skipped on CI too: a JDK takes longer to install than all other clients.
             pytest.skip("javac is not installed: apt-get install default-jdk-headless")
         require_program(program)

@@ -19,7 +19,7 @@ _LISTENING = re.compile(r"listening on 127\.0\.0\.1:(\d+)")
 
 @contextmanager
 def registry(directory: Path, *, passwords: Path | None = None) -> Iterator[str]:
-    """Runs one; yields its host and port. It needs a password if it is given a file of them."""
+    """Runs a registry; yields its host and port. With a file of passwords, it asks for one of them."""
     directory.mkdir()
     configuration = directory / "configuration.yml"
     text = _CONFIGURATION.format(directory) + (_PASSWORDS.format(passwords) if passwords else "")

@@ -26,7 +26,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
-WAIT_S = 120  # for what may have to share its processors with everything else that runs
+WAIT_S = 120  # other programs may keep the processors busy
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def chromium(require_program: Callable[[str], str]) -> Iterator[webdriver.Chrome
     """Yields a browser without a window."""
     options = webdriver.ChromeOptions()
     options.binary_location = require_program("chromium")
-    # As root it has no sandbox, and a container's /dev/shm may be too small for it.
+    # Chromium has no sandbox as root, and a container's /dev/shm may be too small for it.
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
         options.add_argument(argument)
     driver = webdriver.Chrome(options, webdriver.ChromeService(require_program("chromedriver")))
@@ -99,7 +99,7 @@ def person(chromium: webdriver.Chrome) -> Iterator[Person]:
 
 
 class Helper:
-    """Our program, led to the emulator instead of Google."""
+    """Our program, configured for the emulator instead of Google."""
 
     def __init__(self, environ: dict[str, str], emulator: GcrEmulator) -> None:
         self.registry = emulator.registry
@@ -130,7 +130,7 @@ class Helper:
 
 
 def start(program: object, *arguments: str, environ: dict[str, str]) -> "subprocess.Popen[str]":
-    """Starts a program, which writes while it waits."""
+    """Starts a program whose output can be read while it waits."""
     pipe = subprocess.PIPE
     return subprocess.Popen(
         [str(program), *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environ
@@ -142,12 +142,12 @@ def find_address(process: "subprocess.Popen[str]", beginning: str) -> str:
     for line in process.stderr or ():
         if line.startswith(beginning):
             return line.strip()
-    raise AssertionError("it ended before it showed an address")
+    raise AssertionError("the program ended before it showed an address")
 
 
 @pytest.fixture(scope="session")
 def gcloud() -> str:
-    """Google's own program, which Debian does not have."""
+    """Returns the path of gcloud; skips the test where it is missing: Debian has no package of it."""
     path = shutil.which("gcloud")
     if path is None:
         pytest.skip(INSTALL.format("gcloud"))
@@ -192,7 +192,7 @@ def test_who_allows_is_logged_in_and_pulls_until_the_logout(
     auth = ("oauth2accesstoken", credential["Secret"])
     assert (
         requests.get(catalog, auth=auth, timeout=30).status_code == 404
-    )  # there is no such image: she may look
+    )  # she has the permission, and the image does not exist
     assert helper.run("logout")[0] == 0
     assert requests.get(catalog, auth=auth, timeout=30).status_code == 401
     assert helper.run("get", stdin=helper.registry)[0] == 1
@@ -243,7 +243,7 @@ def test_gcloud_logs_in_with_the_code_that_is_shown(
     environ |= {
         "CLOUDSDK_AUTH_AUTH_HOST": f"{gcr_emulator.url}/o/oauth2/auth",
         "CLOUDSDK_AUTH_TOKEN_HOST": f"{gcr_emulator.url}/token",
-        # Its library logs in over https alone; to loopback, this lets it.
+        # gcloud's library logs in over https only; this variable allows http.
         "OAUTHLIB_INSECURE_TRANSPORT": "1",
     }
 

@@ -1,4 +1,4 @@
-"""Logins in the keyring of a desktop: a Secret Service on a bus of its own, and a bus without one."""
+"""Logins in the keyring of a desktop: a Secret Service on a separate bus, and a bus without one."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 
 SERVER_URL = "https://index.docker.io/v1/"
 TRIPLE = {"ServerURL": SERVER_URL, "Username": "me", "Secret": "s3cret"}
-# The keyring is unlocked with a password, and keeps what the helper stores until the bus ends.
+# A password unlocks the keyring, which keeps the helper's logins until the bus ends.
 SECRET_SERVICE = f"""
 printf password | gnome-keyring-daemon --unlock --components=secrets > /dev/null
 helper() {{ printf %s "$2" | docker-credential-gcr "$1"; echo "$1: $?"; }}
@@ -26,7 +26,7 @@ helper get {SERVER_URL}
 def on_a_bus(
     find_client: Callable[[str], Any], environ: dict[str, str], tmp_path: Path
 ) -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    """Runs a shell's script on a session bus that ends with it."""
+    """Runs a shell script on a session bus that ends with it."""
     program = find_client("dbus-run-session").program
     environ["DOCKER_CREDENTIAL_GCR_KEYRING"] = "keyring"
 

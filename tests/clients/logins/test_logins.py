@@ -15,7 +15,7 @@ LOGIN = ("login", "--username", "user", "--password-stdin")
 
 @pytest.fixture
 def store(docker):
-    """Returns docker with the helper as its whole store."""
+    """Returns docker with the helper as its credsStore."""
     config = Path(docker.environ["DOCKER_CONFIG"]) / "config.json"
     config.write_text('{"credsStore": "gcr"}')
     return docker
