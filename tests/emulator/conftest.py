@@ -106,11 +106,11 @@ class ServerProgram:
             self.await_end()
 
     def terminate(self):
-        """Sends the signal of ^C and service managers."""
+        """Sends SIGTERM, as a service manager does."""
         self._process.terminate()
 
     def await_end(self):
-        """Waits for the end; returns the exit status and stderr."""
+        """Waits until the server has ended; returns its exit status and stderr."""
         process, self._process = self._process, None
         process.communicate(timeout=self.WAIT_S)
         return process.returncode, self._log.read_text()
@@ -118,7 +118,7 @@ class ServerProgram:
 
 @pytest.fixture
 def make_server():
-    """Creates servers, each on a data directory, with further arguments of `serve`; kills them in the end."""
+    """Creates servers by data directory and further arguments of `serve`; kills them after the test."""
     made = []
 
     def make(data, *arguments):
@@ -164,7 +164,7 @@ def call_app(
     peer: str = "127.0.0.1",
     run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run,
 ) -> Reply:
-    """Returns the response to one request; `run` continues what the app leaves behind."""
+    """Returns the response to one request; `run` may continue tasks that the app leaves."""
     path, _, query = path.partition("?")
     lines = {"host": host, **(headers or {})}
     scope = {
@@ -197,5 +197,5 @@ def call_app(
 
 @pytest.fixture(scope="session", name="call_app")
 def _call_app():
-    """Calls an application as an ASGI server would."""
+    """Returns `call_app`, which calls an application as an ASGI server does."""
     return call_app

@@ -22,7 +22,7 @@ GITHUB = "https://token.actions.githubusercontent.com"
 IDENTITY = "arn:aws:sts::123456789012:assumed-role/builder/i-0123"
 
 
-# What google-auth itself takes for each kind of file.
+# The class of google-auth that reads each kind of file.
 LOADERS = {
     "external_account": identity_pool.Credentials.from_info,
     "aws": aws.Credentials.from_info,
@@ -107,7 +107,7 @@ class Outside:
         return credentials
 
     def pull(self, token: str, action: str = "pull") -> tuple[int, str | None]:
-        """Returns the status and the digest that docker would get with the token."""
+        """Returns the status and the digest that docker gets with the token."""
         return pull(self.emulator.url, self.session, token, action)
 
     def grant(self, role: str, kind: str, name: str) -> None:

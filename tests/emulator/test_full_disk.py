@@ -1,6 +1,6 @@
-"""T14, disk full: a clean refusal, nothing half-written, nothing lost, and all goes on once there is space.
+"""Full disk (T14): a clean refusal, nothing half-written or lost, and normal service once there is space.
 
-The disk is a tmpfs of a few MiB, mounted in a namespace that only the test's own processes are in.
+The disk is a tmpfs of a few MiB, mounted in a namespace of the test's own processes.
 """
 
 import collections
@@ -30,7 +30,7 @@ FULL = {"errors": [{"code": "UNAVAILABLE", "message": MESSAGE}]}
 
 
 class Disk:
-    """The disk: `inside` is where its processes find it, `path` where the test does."""
+    """A small tmpfs, at `inside` for the processes in its namespace, and at `path` for the test."""
 
     def __init__(self, mount, size):
         mount.mkdir()
@@ -44,7 +44,7 @@ class Disk:
         self._filler = self.path / "filler"
 
     def fill(self, *, leave=0):
-        """Fills the disk, except that number of bytes."""
+        """Fills the disk, except for `leave` bytes."""
         with self._filler.open("ab", buffering=0) as file:
             try:
                 while True:
@@ -53,11 +53,11 @@ class Disk:
                 file.truncate(max(0, file.tell() - leave))
 
     def free(self):
-        """Frees that space."""
+        """Frees the space that `fill` has used."""
         self._filler.unlink()
 
     def enter(self, *command):
-        """Returns the command line that runs `command` where the disk is mounted."""
+        """Returns the command line that runs `command` in the disk's namespace."""
         return ["nsenter", f"--mount=/proc/{self._keeper.pid}/ns/mnt", *map(str, command)]
 
     def close(self):
@@ -88,14 +88,14 @@ class Server:
 def disk(tmp_path):
     disk = Disk(tmp_path / "disk", 12 * MIB)
     if not disk.is_mounted:
-        pytest.skip(f"root may not mount here (with CAP_SYS_ADMIN it may): {disk.close()}")
+        pytest.skip(f"root may not mount here: run with CAP_SYS_ADMIN: {disk.close()}")
     yield disk
     disk.close()
 
 
 @pytest.fixture
 def serve(disk):
-    """Starts a server on the disk, in the place of the one before."""
+    """Starts a server on the disk, after stopping the previous one."""
     running = []
 
     def start(*arguments, stop=signal.SIGTERM):
@@ -177,7 +177,7 @@ def test_full_disk_loses_nothing_acknowledged_and_is_forgotten_with_the_first_sp
     assert (refused.status_code, refused.json()) == (507, FULL)
     assert len(acknowledged) > 2
     assert pull(editor, acknowledged) == acknowledged
-    # A blob that was acknowledged may be without its manifest, and nothing is there in part.
+    # The last acknowledged blob may have no manifest; no file is incomplete.
     assert set(find_sizes(disk)) <= {size}
     assert len(find_sizes(disk)) - len(acknowledged) * (size > 65_536) in (0, 1)
     disk.free()
@@ -263,7 +263,7 @@ def test_b_z26_full_disk_leaves_the_server_ready_while_others_push(disk, editor,
 def test_t14_full_disk_is_said_in_googles_form_by_googles_apis(disk, editor):
     disk.fill()
     answers = []
-    # The first few find room in what the database has of its own.
+    # The first few fit into the free pages of the database.
     while not answers or answers[-1].status_code == 200:
         document = {"projectId": f"project-{len(answers)}", "name": "x" * 100}
         answers.append(requests.post(f"{editor.url}/v1/projects", json=document, timeout=WAIT_S))

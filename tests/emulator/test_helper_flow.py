@@ -1,4 +1,4 @@
-"""A key of the emulator's, the helper as Docker runs it, and the registry: the whole way of a credential."""
+"""The emulator's key, the helper as Docker runs it, and the registry: the whole path of a credential."""
 
 import json
 import os

@@ -173,7 +173,7 @@ def of_a_disabled_account(account: Account) -> None:
     account.change("POST", f"projects/-/serviceAccounts/{account.email}:disable")
 
 
-# What is done to the account, and whether its key then opens what it should.
+# The change of the account, and whether its key is accepted afterwards.
 KEYS: dict[str, tuple[Callable[[Account], None], bool]] = {
     "right": (named, True),
     "absent": (with_id(ABSENT), True),

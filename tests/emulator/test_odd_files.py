@@ -17,7 +17,7 @@ COMMANDS = [("serve", "--port", "0"), ("gc", "--older-than", "0"), ("fsck",), ("
 
 
 def make_socket(path):
-    # A socket's whole path has room for a hundred bytes only.
+    # The path of a socket may have a hundred bytes only.
     folder = os.open(path.parent, os.O_RDONLY)
     with socket.socket(socket.AF_UNIX) as made:
         made.bind(f"/proc/self/fd/{folder}/{path.name}")
@@ -51,7 +51,7 @@ def served(tmp_path_factory, editor_of):
 @pytest.fixture
 def data(served, tmp_path):
     copy = shutil.copytree(served, tmp_path / "data")
-    # Which a server of several workers leaves.
+    # A server with several workers leaves this file.
     (copy / "turns.lock").touch()
     return copy
 
@@ -129,7 +129,7 @@ def make_file(path, content=b"odd"):
 
 
 PIECE = f"pieces/0f/{'0f' * 16}-1-{'ab' * 8}"
-# What lies below buckets/ and pieces/, how it is made, and whether fsck names it.
+# Odd files below buckets/ and pieces/: the path, how it is created, and whether fsck names it.
 ODD = {
     "blob-that-is-a-directory": (BLOB, KINDS["a directory"], False),
     "blob-that-is-a-FIFO": (BLOB, KINDS["a FIFO"], True),
@@ -143,7 +143,7 @@ ODD = {
     "unknown-algorithm": (f"{IMAGES}/md5/ab/{'ab' * 16}", make_file, True),
     "folder-that-is-a-file": (f"{IMAGES}/sha256x", make_file, True),
     "bucket-that-is-not-UTF-8": (f"buckets/b\udcff/containers/images/sha256/ab/{'ab' * 32}", make_file, True),
-    "file-beside-the-buckets": ("buckets/notes", make_file, True),
+    "file-next-to-the-buckets": ("buckets/notes", make_file, True),
     "piece-that-is-a-directory": (PIECE, KINDS["a directory"], False),
     "piece-that-is-a-FIFO": (PIECE, KINDS["a FIFO"], True),
     "piece-that-is-a-socket": (PIECE, KINDS["a socket"], True),

@@ -1,7 +1,7 @@
-"""Every role, wherever it is granted, opens what Google's tables say, and a refusal names what is missing.
+"""Every role, wherever it is granted, allows what Google's tables say; refusals name the permission.
 
-All of it through HTTP, at Google's APIs and at both registries: each cell is one request. What is
-granted is written down here from Google's documentation, not derived from the emulator's own table.
+Each cell of the tables is one HTTP request, to Google's APIs or to one of both registries. The expected
+permissions are copied from Google's documentation, not derived from the emulator's own table.
 https://cloud.google.com/iam/docs/understanding-roles
 https://cloud.google.com/storage/docs/access-control/iam-roles
 https://cloud.google.com/artifact-registry/docs/access-control
@@ -32,8 +32,8 @@ OBJECT = f"{STORAGE}/o/containers%2Fimages%2Fsha256:0"
 STALE = {"etag": "c3RhbGU=", "bindings": []}
 ETAG = {"policy": STALE}
 
-# name: (method, path, body, the status of who may, the permission); what is asked for does not exist
-# or has changed meanwhile, so that nothing is done: an allowed caller gets 404, 409 or 412.
+# name: (method, path, body, the status for an allowed caller, the permission). The request names a resource
+# that does not exist or an old etag, so that it changes nothing: an allowed caller gets 404, 409 or 412.
 CALLS: dict[str, tuple[str, str, object, int, str]] = {
     "p.get": ("GET", PROJECT, None, 200, "resourcemanager.projects.get"),
     "p.policy": ("POST", f"{PROJECT}:getIamPolicy", {}, 200, "resourcemanager.projects.getIamPolicy"),
@@ -104,7 +104,7 @@ _EDITOR = (
 _PULL = "o.list o.get pull"
 _PUSH = f"{_PULL} b.get o.delete push delete"
 _OBJECTS = f"{_PULL} o.delete delete"
-# role: what it opens where it is granted on the project, which is everything in it.
+# role: the calls that it allows when it is granted on the project, and so on everything in it.
 ON_PROJECT = {
     "owner": f"{_EDITOR} p.share p.delete b.share r.share",
     "editor": _EDITOR,
@@ -132,7 +132,7 @@ ON_PROJECT = {
     "iam.serviceAccountKeyAdmin": "p.get accounts keys",
     "iam.serviceAccountViewer": "p.get accounts",
     "unheard.of": "",
-    # What these are for is walked in google/test_iamcredentials.py and google/test_workload_identity.py.
+    # The uses of these are tested in google/iam: test_iamcredentials.py and test_workload_identity.py.
     "iam.serviceAccountTokenCreator": "p.get accounts",
     "iam.serviceAccountOpenIdTokenCreator": "",
     "iam.serviceAccountUser": "p.get accounts",
@@ -140,7 +140,7 @@ ON_PROJECT = {
     "iam.workloadIdentityPoolAdmin": "p.get",
     "iam.workloadIdentityPoolViewer": "p.get",
 }
-# Cloud Storage takes its own roles alone, and what is the project's stays closed.
+# A bucket's policy accepts roles of Cloud Storage only, and they allow no call to the project.
 ON_BUCKET = {
     "storage.admin": f"b.update b.policy b.share {_PUSH}",
     "storage.objectAdmin": _OBJECTS,
@@ -180,8 +180,8 @@ SCOPES = {
 }
 
 
-class World:
-    """An emulator with a project, its bucket and its repository, and the callers."""
+class Project:
+    """A project with a bucket and a repository, on an emulator, and calls to it by any member."""
 
     def __init__(self, emulator: Emulator, directory: DataDirectory, call_app: Any) -> None:
         self._call_app = call_app
@@ -222,7 +222,7 @@ class World:
         content = b"" if body is None else json.dumps(body).encode()
         headers = {"authorization": authorization} if authorization else {}
         headers = {"authorization": authorization} if authorization else {}
-        # The registry's refusals in Google's words alone; beside them localhost has hints.
+        # gcr.io refuses in Google's words alone; localhost adds hints to them.
         host = "gcr.io" if path.startswith("/v2/") and "pkg.dev" not in path else "localhost:5000"
         # From another address, because a local caller is the operator.
         return self._call_app(self._emulator.app, method, path, content, headers, host=host, peer="192.0.2.1")
@@ -236,27 +236,27 @@ SHARED = {
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, call_app: Any) -> Iterator[World]:
+def project(tmp_path_factory: pytest.TempPathFactory, call_app: Any) -> Iterator[Project]:
     path: Path = tmp_path_factory.mktemp("roles")
     with contextlib.closing(DataDirectory(path)) as directory:
         emulator = Emulator(Settings(), directory, is_stopping=lambda: False)
         emulator.prepare()
-        yield World(emulator, directory, call_app)
+        yield Project(emulator, directory, call_app)
         emulator.close()
 
 
-def find_open(world: World, member: str | None, *scopes: str) -> set[str]:
-    """Returns the operations that the member may do; checks the whole text of each refusal."""
+def find_open(project: Project, member: str | None, *scopes: str) -> set[str]:
+    """Returns the calls that the member may send; checks the whole text of each refusal."""
     opened = set()
     for name, (method, path, body, status, permission) in CALLS.items():
-        reply = world.call(member, scopes or ("cloud-platform",), method, path, body)
+        reply = project.call(member, scopes or ("cloud-platform",), method, path, body)
         if reply.status == status:
             opened.add(name)
         else:
             assert (reply.status, reply.body["error"]["message"]) == refuse(name, member, permission), name
     for name, (scope, permission) in TOKENS.items():
         path = f"/v2/token?scope={scope}"
-        reply = world.call(member, scopes or ("cloud-platform",), "GET", path, None)
+        reply = project.call(member, scopes or ("cloud-platform",), "GET", path, None)
         if reply.status == 200:
             opened.add(name)
         else:
@@ -277,7 +277,7 @@ def refuse(name: str, member: str | None, permission: str) -> tuple[int, str]:
             f"{who} does not have {permission} access to the Google Cloud {kind}. "
             f"Permission '{permission}' denied on resource (or it may not exist)."
         )
-        # The public may read; all else begins with a credential.
+        # Anonymous reads are checked against the policy; all other calls need a credential first.
         if member is None and name in ("buckets", "b.create", "b.update", "b.share", "o.delete"):
             text = CREDENTIALS
         return (401 if member is None else 403), text
@@ -309,8 +309,8 @@ def refuse_token(name: str, member: str | None, permission: str) -> tuple[int, s
     if name.startswith("pkg."):
         if member is not None:
             return 403, "DENIED", f'Permission "{permission}" denied on {place}'
-        nobody = "Unauthenticated request. Unauthenticated requests do not have permission"
-        return 403, "DENIED", f'{nobody} "{permission}" on {place}'
+        anonymous = "Unauthenticated request. Unauthenticated requests do not have permission"
+        return 403, "DENIED", f'{anonymous} "{permission}" on {place}'
     if member is None:
         return 401, "UNAUTHORIZED", NEEDED
     if name == "push":
@@ -339,20 +339,20 @@ IDS = [f"{place}-{role}" for place, role, _ in GRANTS]
 
 
 @pytest.mark.parametrize(("place", "role", "opened"), GRANTS, ids=IDS)
-def test_what_a_role_opens_for_a_user(world: World, place: str, role: str, opened: str) -> None:
-    world.grant(place, role, USER)
+def test_what_a_role_opens_for_a_user(project: Project, place: str, role: str, opened: str) -> None:
+    project.grant(place, role, USER)
 
-    assert find_open(world, USER) == set(opened.split())
+    assert find_open(project, USER) == set(opened.split())
 
 
 @pytest.mark.parametrize(
     ("place", "role"), [("project", "owner"), ("bucket", "storage.admin"), ("repository", "editor")]
 )
-def test_a_service_account_has_the_same_rights(world: World, place: str, role: str) -> None:
-    world.grant(place, role, ACCOUNT)
+def test_a_service_account_has_the_same_rights(project: Project, place: str, role: str) -> None:
+    project.grant(place, role, ACCOUNT)
 
-    assert find_open(world, ACCOUNT) == set(PLACES[place][role].split())
-    assert find_open(world, USER) == find_open(world, None) == set()
+    assert find_open(project, ACCOUNT) == set(PLACES[place][role].split())
+    assert find_open(project, USER) == find_open(project, None) == set()
 
 
 @pytest.mark.parametrize(
@@ -361,33 +361,33 @@ def test_a_service_account_has_the_same_rights(world: World, place: str, role: s
         ("bucket", "storage.objectViewer", _PULL),
         ("bucket", "storage.legacyBucketReader", "b.get o.list"),
         ("project", "storage.objectViewer", _PULL),
-        # Artifact Registry's API asks for an account, its registry does not.
+        # Artifact Registry's API needs an account, its registry does not.
         ("repository", "artifactregistry.reader", "pkg.pull"),
     ],
 )
-def test_what_all_users_may_do_anybody_may(world: World, place: str, role: str, opened: str) -> None:
-    world.grant(place, role, "allUsers")
+def test_what_all_users_may_do_anybody_may(project: Project, place: str, role: str, opened: str) -> None:
+    project.grant(place, role, "allUsers")
 
-    assert find_open(world, None) == set(opened.split())
-    assert find_open(world, USER, "userinfo.email") == set(PLACES[place][role].split())
+    assert find_open(project, None) == set(opened.split())
+    assert find_open(project, USER, "userinfo.email") == set(PLACES[place][role].split())
 
 
 @pytest.mark.parametrize(("place", "role"), [("bucket", "storage.objectViewer"), ("repository", "viewer")])
 def test_what_all_authenticated_users_may_do_the_anonymous_may_not(
-    world: World, place: str, role: str
+    project: Project, place: str, role: str
 ) -> None:
-    world.grant(place, role, "allAuthenticatedUsers")
+    project.grant(place, role, "allAuthenticatedUsers")
 
-    assert find_open(world, USER) == set(PLACES[place][role].split())
-    assert find_open(world, None) == set()
+    assert find_open(project, USER) == set(PLACES[place][role].split())
+    assert find_open(project, None) == set()
 
 
 @pytest.mark.parametrize(("scope", "opened"), SCOPES.items(), ids=SCOPES.keys())
-def test_a_token_opens_no_more_than_its_scope(world: World, scope: str, opened: str) -> None:
-    world.grant("project", "owner", USER)
+def test_a_token_opens_no_more_than_its_scope(project: Project, scope: str, opened: str) -> None:
+    project.grant("project", "owner", USER)
     every = set(ON_PROJECT["owner"].split())
 
-    assert find_open(world, USER, scope) == (every if opened == "every" else set(opened.split()))
+    assert find_open(project, USER, scope) == (every if opened == "every" else set(opened.split()))
 
 
 @pytest.mark.parametrize(
@@ -400,8 +400,8 @@ def test_a_token_opens_no_more_than_its_scope(world: World, scope: str, opened: 
     ],
 )
 def test_a_role_on_a_condition_opens_what_the_condition_is_about(
-    world: World, expression: str, opened: str
+    project: Project, expression: str, opened: str
 ) -> None:
-    world.grant("project", "storage.admin", USER, {"title": "t", "expression": expression})
+    project.grant("project", "storage.admin", USER, {"title": "t", "expression": expression})
 
-    assert find_open(world, USER) == set(opened.split())
+    assert find_open(project, USER) == set(opened.split())

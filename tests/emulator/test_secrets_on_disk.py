@@ -1,4 +1,4 @@
-"""What docs/serve.md says of the secrets in the data directory, held to the bytes that a server writes."""
+"""Secrets in the data directory: docs/serve.md's statements, compared with the bytes that a server writes."""
 
 import base64
 import json

@@ -11,7 +11,7 @@ from docker_credential_gcr.emulator.server.listener import CannotListen, is_loop
 
 Run = Callable[..., tuple[int, str, str]]
 
-# No directory: a server that takes the address after all ends at once.
+# Not a directory: a server that accepts the address after all ends at once.
 SERVE = ("serve", "--port", "0", "--data", "FILE")
 OPTIONS: dict[str, tuple[str, ...]] = {
     "--host": (*SERVE, "--host", "HOST"),

@@ -1,6 +1,6 @@
-"""No command of gcr-emulator repeats a secret that it is given where a path, a host, a name or a URL belongs.
+"""Secrets in the place of a path, a host, a name or a URL: no command of gcr-emulator repeats one.
 
-A walk over all that takes a value, as click lists it: a new option or variable is walked, too.
+The test walks over all parameters that click lists: a new option or variable is tested, too.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ VARIABLES = {
     for words, parameter in FOUND
     if parameter.envvar
 }
-# What the commands for a running server read beside their own options.
+# The commands for a running server read these in addition to their own options.
 SERVERS_FILES = ("GCR_EMULATOR_DATA", "GCR_EMULATOR_READY_FILE")
 
 

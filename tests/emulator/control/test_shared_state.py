@@ -9,7 +9,7 @@ from docker_credential_gcr.emulator.runtime.clock import Clock
 
 
 class Database:
-    """Rows that change with the version; a read waits until its turn in `ends`."""
+    """Rows that change with the version; each read waits for its own event in `ends`."""
 
     def __init__(self):
         self.version = 0

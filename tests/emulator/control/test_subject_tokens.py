@@ -128,7 +128,7 @@ def test_only_the_operator_mints_subject_tokens(gcr_emulator, issuer, name):
 
 
 def fetch_token(gcr_emulator):
-    """Returns the access token of an owner, who is not the operator."""
+    """Returns an owner's access token, which is not the operator's."""
     from google.auth.transport.requests import Request
     from google.oauth2.service_account import Credentials
 

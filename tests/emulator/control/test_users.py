@@ -109,7 +109,7 @@ BAD = [
     ("users", {"email": "ada"}, EMAIL),
     ("users", {"email": "ada@example.com\n"}, EMAIL),
     ("users", {"email": "ci@my-project.iam.gserviceaccount.com"}, EMAIL),
-    # Whose tokens would be taken for the operator's.
+    # Tokens of this user would be accepted as the operator's.
     ("users", {"email": "operator@gcr-emulator.invalid"}, EMAIL),
     ("users", {"email": "x@GCR-emulator.INVALID"}, EMAIL),
     ("users", {"email": "a@b.c", "name": "x" * 101}, "name is not a line of at most 100 characters"),

@@ -1,9 +1,9 @@
-"""Looks for everything that a pusher's record says was acknowledged, and prints what is not as it must be.
+"""Inspects a registry after a crash: prints each difference from the facts in a pusher's record.
 
     inspector.py REGISTRY KEY RECORD FIRST
 
-FIRST is the number of facts that were looked at before; with 0 every tag of every repository is
-pulled too, otherwise only those that the record does not know.
+FIRST is the number of facts that were inspected before; with 0 every tag of every repository is
+pulled too, otherwise only those that are not in the record.
 """
 
 import json
@@ -20,7 +20,7 @@ REPOSITORIES = ("crash-project/image-0", "crash-project/image-1", "crash-project
 
 
 def main(host: str, key: str, record: str, first: str) -> int:
-    """Print one line for each loss."""
+    """Prints one line for each difference."""
     registry = Registry(host, ("_json_key", Path(key).read_text()))
     facts = [line.split() for line in Path(record).read_text().splitlines()]
     known = {(fact[1], fact[3]) for fact in facts if fact[0] == "manifest" and int(first)}
@@ -31,13 +31,13 @@ def main(host: str, key: str, record: str, first: str) -> int:
 
 
 def find_losses(registry: Registry, facts: list[list[str]]) -> Iterator[str]:
-    """What the facts promise and the registry does not keep."""
-    # From the moment that a deletion is asked for until it is acknowledged, both are right.
+    """Yields the differences between the facts and the registry."""
+    # While a deletion is requested and not acknowledged, the image may exist or not.
     forgotten = {tuple(words) for kind, *words in facts if kind == "forget"}
     for kind, *words in facts:
         match kind, words:
             case "begin" | "blob", [repository, digest]:
-                # It goes, whole, where no manifest came to name it.
+                # The collection deletes a whole blob that no manifest names.
                 yield from find_partial_blob(registry, repository, digest)
             case "manifest", [repository, digest, tag] if tuple(words) not in forgotten:
                 yield from find_broken_image(registry, repository, digest)
@@ -47,7 +47,7 @@ def find_losses(registry: Registry, facts: list[list[str]]) -> Iterator[str]:
 
 
 def find_undead(registry: Registry, repository: str, *references: str) -> Iterator[str]:
-    """A manifest is still there though its deletion was acknowledged."""
+    """Yields the references to a manifest that still exists after its acknowledged deletion."""
     for reference in references:
         with suppress(Refused):
             registry.pull_manifest(repository, reference)
@@ -55,7 +55,7 @@ def find_undead(registry: Registry, repository: str, *references: str) -> Iterat
 
 
 def find_partial_blob(registry: Registry, repository: str, digest: str) -> Iterator[str]:
-    """A blob is whole, or is not there."""
+    """Yields the blob if it is neither complete nor absent."""
     try:
         registry.pull_blob(repository, digest)
     except Refused as refusal:
@@ -64,14 +64,14 @@ def find_partial_blob(registry: Registry, repository: str, digest: str) -> Itera
 
 
 def list_tags(registry: Registry, repository: str) -> dict[str, Any]:
-    """The whole answer of tags/list; {} where the registry knows no such repository."""
+    """Returns the response of tags/list; {} for an unknown repository."""
     path = f"/v2/{repository}/tags/list"
     answer = registry.ask("GET", path, f"repository:{repository}:pull", 200, 404)
     return dict(json.loads(answer.body)) if answer.status == 200 else {}
 
 
 def find_broken_tags(registry: Registry, known: set[tuple[str, str]]) -> Iterator[str]:
-    """What tags/list names pulls, with everything that it names in turn."""
+    """Yields the faults of the listed images that are not `known`: each must be pulled completely."""
     for repository in REPOSITORIES:
         listed = list_tags(registry, repository)
         unknown = [tag for tag in listed.get("tags", []) if (repository, tag) not in known]
@@ -81,7 +81,7 @@ def find_broken_tags(registry: Registry, known: set[tuple[str, str]]) -> Iterato
 
 
 def find_broken_image(registry: Registry, repository: str, reference: str, digest: str = "") -> Iterator[str]:
-    """The manifest pulls, is the one of that digest, if any, and each of its blobs has its bytes."""
+    """Yields the faults of an image: a manifest that is absent or has another digest, an incomplete blob."""
     try:
         data, _ = registry.pull_manifest(repository, reference)
         document = json.loads(data)

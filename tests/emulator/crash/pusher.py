@@ -2,11 +2,11 @@
 
     pusher.py READY KEY RECORD SEED
 
-READY is the emulator's ready document, which is replaced when the emulator was started again. Meanwhile
-garbage is collected all the time. One line of RECORD is one fact, flushed to the disk before the next
-request, and said on stdout too:
+READY is the emulator's ready document, which is replaced after each restart of the emulator. One thread
+collects garbage all the time. One line of RECORD is one fact, written to the disk (fsync) before the next
+request, and printed on stdout too:
 
-    start SEED                         a pusher has started; what another one was about is over
+    start SEED                         a pusher has started; an earlier one has ended
     begin REPOSITORY DIGEST            a blob is about to be uploaded
     blob REPOSITORY DIGEST             the upload was acknowledged, or HEAD says that the blob is there
     manifest REPOSITORY DIGEST TAG     the manifest was acknowledged under the tag
@@ -35,26 +35,26 @@ SIZES = (1, 300, 4 * KIB, 63 * KIB, 64 * KIB + 1, 200 * KIB, 1100 * KIB)
 WEIGHTS = (1, 6, 6, 2, 2, 2, 1)
 CHUNKS = (None, None, 100 * KIB)
 RESTART_S = 60
-# Of so many images each, the youngest, blobs are mounted; an older one may be deleted.
+# Blobs of this many newest images are mounted; older images may be deleted.
 REMEMBERED = 8
 MOUNTING, DELETING = 0.3, 0.4
 
 
 def mount_blob(registry: Registry, repository: str, digest: str, source: str) -> bool:
-    """Let the repository see a blob of another one; False where it cannot be had from there."""
+    """Mounts a blob of another repository; returns whether the registry did so."""
     query = urlencode({"mount": digest, "from": source})
     scope = f"repository:{repository}:pull,push repository:{source}:pull"
     return registry.ask("POST", f"/v2/{repository}/blobs/uploads/?{query}", scope, 201, 202).status == 201
 
 
 def delete_manifest(registry: Registry, repository: str, reference: str) -> bool:
-    """Delete a tag, or a manifest by its digest; False where there was none."""
+    """Deletes a tag, or a manifest by its digest; returns whether it existed."""
     path = f"/v2/{repository}/manifests/{reference}"
     return registry.ask("DELETE", path, f"repository:{repository}:pull,delete", 202, 404).status == 202
 
 
 class Record:
-    """The file of facts, which many threads add to."""
+    """The file of facts, to which several threads append."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a")
@@ -71,7 +71,7 @@ class Record:
 
 
 class Connection:
-    """Where the emulator is now."""
+    """Connection to the emulator, which moves to another port at each start."""
 
     def __init__(self, ready: Path, key: str) -> None:
         self._ready = ready
@@ -79,17 +79,17 @@ class Connection:
         self._pause = threading.Event()
 
     def open(self, after: Registry | None = None) -> Registry:
-        """The registry, once it is another one than `after`: each start is on a new port."""
+        """Returns the registry, as soon as its host differs from that of `after`."""
         for _ in range(RESTART_S * 100):
             host = json.loads(self._ready.read_bytes())["registry"]
             if after is None or host != after.host:
                 return Registry(host, self._credential)
             self._pause.wait(0.01)
-        raise TimeoutError(f"no emulator came after {after and after.host}")
+        raise TimeoutError(f"no emulator was started after the one at {after and after.host}")
 
 
 def collect_garbage(connection: Connection, over: threading.Event) -> None:
-    """Collect garbage again and again, as the server does by itself too."""
+    """Collects garbage repeatedly, in addition to the server's own schedule."""
     host = connection.open().host
     while not over.wait(0.05):
         try:
@@ -105,7 +105,7 @@ def collect_garbage(connection: Connection, over: threading.Event) -> None:
 
 
 class Pusher:
-    """One thread's pushes into a repository of its own."""
+    """Pushes of one thread to its own repository."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class Pusher:
             try:
                 return self._push(blobs, tag)
             except Refused as refusal:
-                # A blob that waited longer for its manifest than the collection does.
+                # The blob was collected: its manifest came later than the delay of the collection.
                 if not str(refusal).startswith("manifest_blob_unknown"):
                     raise
             except (OSError, http.client.HTTPException):
@@ -191,7 +191,7 @@ class Pusher:
 
 
 def main(ready: str, key: str, record: str, seed: str) -> int:
-    """Push from several threads; 1 when the registry refused something that it must not."""
+    """Pushes from several threads; returns 1 if a thread failed."""
     over = threading.Event()
     facts = Record(Path(record))
     facts.add("start", seed)

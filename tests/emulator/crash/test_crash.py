@@ -1,6 +1,6 @@
-"""Pushes, mounts, deletions and collections at once, and `kill -9` of every process again and again (T20).
+"""Crashes by `kill -9` of every process, during concurrent pushes, mounts, deletions and collections (T20).
 
-What was acknowledged survives, and nothing shows that is not whole. Twenty kills in an ordinary run;
+Acknowledged data survives, and incomplete data is never served. Twenty kills in an ordinary run;
 `GCR_TEST_KILLS=200 scripts/test tests/emulator/crash` makes it two hundred.
 """
 
@@ -24,9 +24,9 @@ KILLS = int(os.environ.get("GCR_TEST_KILLS", "20"))
 PROJECT = "crash-project"
 PROGRAMS = Path(sys.executable).parent
 WAIT_S = 60
-# What no manifest names goes after two seconds: a restart takes one of them.
+# Blobs that no manifest names are collected after two seconds, longer than a restart, which takes one.
 ARGUMENTS = ["--project", PROJECT, "--gc-interval", "0.3s", "--gc-delay", "2s", *SERVE_ARGUMENTS]
-# In each so many rounds the pusher is killed too, or a collection of the stopped server's directory.
+# Every fifth round kills the pusher too, every seventh a collection on the stopped server's directory.
 PUSHER_DIES, COLLECTION_DIES = 5, 7
 
 Server = Any
@@ -34,7 +34,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 class Push:
-    """The pusher in its own process: what it recorded, and how far it is."""
+    """The pusher, in its own process, and its record."""
 
     def __init__(self, directory: Path, key: Path) -> None:
         self.record = directory / "record"
@@ -44,7 +44,7 @@ class Push:
         self._started = 0
 
     def publish(self, ready: dict[str, Any]) -> None:
-        """Tell the pusher where the server is now; start it, if there is none."""
+        """Tells the pusher the server's address; starts the pusher if it does not run."""
         part = self._published.with_suffix(".part")
         part.write_text(json.dumps(ready))
         part.replace(self._published)
@@ -52,18 +52,18 @@ class Push:
             self._started += 1
             command = _client("pusher.py", *self._arguments, f"pusher{self._started}")
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-            # Unbuffered: select must see what was not read yet.
+            # Unbuffered: select sees no bytes that Python's buffer has read ahead.
             self._process = subprocess.Popen(command, env=_environ(), bufsize=0, **pipes)
 
     def await_facts(self, count: int) -> None:
-        """Wait until the pusher has recorded so many facts more."""
+        """Waits until the pusher has recorded `count` more facts."""
         assert self._process is not None
         for _ in range(count):
             line = _read_line(self._process)
             assert not line.startswith(b"failed"), line.decode()
 
     def finish(self) -> int:
-        """Let the pushes under way end; the exit status."""
+        """Lets the pushes in progress end; returns the pusher's exit status."""
         assert self._process is not None
         self._process.communicate(timeout=WAIT_S)
         return self._process.returncode
@@ -147,7 +147,7 @@ def _inspect(server: Server, key: Path, push: Push, first: int) -> str:
 
 
 def _find_unrepeated(record: Path) -> set[tuple[str, str]]:
-    """The interrupted pushes that were not acknowledged when they were repeated."""
+    """Returns the interrupted pushes whose repetition was not acknowledged."""
     waiting = set()
     for line in record.read_text().splitlines():
         kind, repository, *words = line.split()

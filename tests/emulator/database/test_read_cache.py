@@ -94,7 +94,7 @@ def test_what_two_calls_read_at_once_counts_once(cache, database):
 
     assert asyncio.run(read_at_once()) == ["same", "same"]
     database.may_read = None
-    # Another two fit beside it.
+    # Two more results fit next to it.
     assert [ask(cache, database, key, key=key) for key in "bc"] == ["b", "c"]
     assert [ask(cache, database, key=key) for key in "abc"] == ["same", "b", "c"]
 

@@ -17,8 +17,8 @@ EMAIL = "ci@my-project.iam.gserviceaccount.com"
 
 
 @dataclass
-class World:
-    """One service account with one key, an unknown key, the emulator's signer, and the time."""
+class AccountKeys:
+    """Keys of one service account, a registered and an unknown one; the emulator's signer, and the time."""
 
     key: ServiceAccountKey
     other: ServiceAccountKey
@@ -69,7 +69,7 @@ def make_key(key: rsa.RSAPrivateKey) -> ServiceAccountKey:
 
 
 @pytest.fixture
-def world(rsa_key: rsa.RSAPrivateKey, other_rsa_key: rsa.RSAPrivateKey) -> World:
+def keys(rsa_key: rsa.RSAPrivateKey, other_rsa_key: rsa.RSAPrivateKey) -> AccountKeys:
     key, other = make_key(rsa_key), make_key(other_rsa_key)
     registered = RegisteredKey(key.key_id, EMAIL, "my-project", key.public_key, NEVER)
-    return World(key, other, Signer.generate(), registered)
+    return AccountKeys(key, other, Signer.generate(), registered)

@@ -20,24 +20,24 @@ from docker_credential_gcr.emulator.identity.assertions import (
 NOW = 1_700_000_000
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
 AUDIENCE = "https://oauth2.googleapis.com/token"
-World = Any
+AccountKeys = Any
 
 
-def verify(world: World, assertion: str) -> Assertion:
+def verify(keys: AccountKeys, assertion: str) -> Assertion:
     return verify_assertion(
         assertion,
-        find_keys=world.find_keys,
+        find_keys=keys.find_keys,
         has_account=lambda email: email in (EMAIL, "other@my-project.iam.gserviceaccount.com"),
         audiences=(AUDIENCE,),
-        now=world.now,
+        now=keys.now,
     )
 
 
-def test_an_assertion_as_googles_clients_write_it_is_accepted(world: World) -> None:
-    assertion = world.sign({"aud": AUDIENCE, "sub": EMAIL}, {"typ": "JWT"})
+def test_an_assertion_as_googles_clients_write_it_is_accepted(keys: AccountKeys) -> None:
+    assertion = keys.sign({"aud": AUDIENCE, "sub": EMAIL}, {"typ": "JWT"})
 
-    assert verify(world, assertion) == Assertion(
-        EMAIL, world.key.key_id, frozenset({"email", "openid"}), AUDIENCE, NOW + 3600
+    assert verify(keys, assertion) == Assertion(
+        EMAIL, keys.key.key_id, frozenset({"email", "openid"}), AUDIENCE, NOW + 3600
     )
 
 
@@ -51,26 +51,26 @@ def test_an_assertion_as_googles_clients_write_it_is_accepted(world: World) -> N
     ],
     ids=["clock 5 minutes ahead", "last second", "fractions", "nbf 5 minutes ahead"],
 )
-def test_the_edges_of_the_times_are_accepted(world: World, changes: dict[str, object]) -> None:
-    assert verify(world, world.sign({"aud": AUDIENCE, **changes})).email == EMAIL
+def test_the_edges_of_the_times_are_accepted(keys: AccountKeys, changes: dict[str, object]) -> None:
+    assert verify(keys, keys.sign({"aud": AUDIENCE, **changes})).email == EMAIL
 
 
-def _with_public_key_as_secret(world: World) -> str:
-    header, claims, _ = world.sign(
-        {"aud": AUDIENCE}, {"alg": "HS256"}, key="x" * 64, algorithm="HS256"
-    ).split(".")
-    mac = hmac.new(world.key.public_key.encode(), f"{header}.{claims}".encode(), hashlib.sha256).digest()
+def _with_public_key_as_secret(keys: AccountKeys) -> str:
+    header, claims, _ = keys.sign({"aud": AUDIENCE}, {"alg": "HS256"}, key="x" * 64, algorithm="HS256").split(
+        "."
+    )
+    mac = hmac.new(keys.key.public_key.encode(), f"{header}.{claims}".encode(), hashlib.sha256).digest()
     return f"{header}.{claims}.{jwt.utils.base64url_encode(mac).decode()}"
 
 
-def _with_own_key_in_the_header(world: World) -> str:
+def _with_own_key_in_the_header(keys: AccountKeys) -> str:
     jwk = jwt.algorithms.RSAAlgorithm.to_jwk(
-        load_pem_public_key(world.other.public_key.encode()), as_dict=True
+        load_pem_public_key(keys.other.public_key.encode()), as_dict=True
     )  # type: ignore[arg-type]
-    return str(world.sign({"aud": AUDIENCE}, {"jwk": jwk}, world.other.private_key))
+    return str(keys.sign({"aud": AUDIENCE}, {"jwk": jwk}, keys.other.private_key))
 
 
-REFUSED: dict[str, tuple[Callable[[World], str], str, str]] = {
+REFUSED: dict[str, tuple[Callable[[AccountKeys], str], str, str]] = {
     "empty": (lambda _: "", "invalid_grant", assertions.MALFORMED),
     "garbage": (lambda _: "a.b.c", "invalid_grant", assertions.MALFORMED),
     "claims that are a list": (
@@ -78,85 +78,85 @@ REFUSED: dict[str, tuple[Callable[[World], str], str, str]] = {
         "invalid_grant",
         assertions.MALFORMED,
     ),
-    "20 KiB": (lambda w: w.sign({"scope": "s" * 20_000}), "invalid_grant", assertions.MALFORMED),
-    "no iss": (lambda w: w.sign({"iss": None}), "invalid_grant", assertions.MALFORMED),
+    "20 KiB": (lambda k: k.sign({"scope": "s" * 20_000}), "invalid_grant", assertions.MALFORMED),
+    "no iss": (lambda k: k.sign({"iss": None}), "invalid_grant", assertions.MALFORMED),
     "unknown account": (
-        lambda w: w.sign({"iss": "no@my-project.iam.gserviceaccount.com"}),
+        lambda k: k.sign({"iss": "no@my-project.iam.gserviceaccount.com"}),
         "invalid_grant",
         assertions.ACCOUNT_NOT_FOUND,
     ),
     "key of another account": (
-        lambda w: w.sign({"iss": "other@my-project.iam.gserviceaccount.com"}),
+        lambda k: k.sign({"iss": "other@my-project.iam.gserviceaccount.com"}),
         "invalid_grant",
         assertions.WRONG_SIGNATURE,
     ),
-    "unknown kid": (lambda w: w.sign(header={"kid": "0" * 40}), "invalid_grant", assertions.WRONG_SIGNATURE),
-    "another key": (lambda w: w.sign(key=w.other.private_key), "invalid_grant", assertions.WRONG_SIGNATURE),
+    "unknown kid": (lambda k: k.sign(header={"kid": "0" * 40}), "invalid_grant", assertions.WRONG_SIGNATURE),
+    "another key": (lambda k: k.sign(key=k.other.private_key), "invalid_grant", assertions.WRONG_SIGNATURE),
     "own key in the header": (_with_own_key_in_the_header, "invalid_grant", assertions.WRONG_SIGNATURE),
     "HS256 with the public key": (_with_public_key_as_secret, "invalid_grant", assertions.WRONG_SIGNATURE),
     "alg none": (
-        lambda w: w.sign({"aud": AUDIENCE}, key="", algorithm="none"),
+        lambda k: k.sign({"aud": AUDIENCE}, key="", algorithm="none"),
         "invalid_grant",
         assertions.WRONG_SIGNATURE,
     ),
-    "RS512": (lambda w: w.sign(algorithm="RS512"), "invalid_grant", assertions.WRONG_SIGNATURE),
+    "RS512": (lambda k: k.sign(algorithm="RS512"), "invalid_grant", assertions.WRONG_SIGNATURE),
     "critical extension": (
-        lambda w: w.sign(header={"crit": ["exp"], "exp": 1}),
+        lambda k: k.sign(header={"crit": ["exp"], "exp": 1}),
         "invalid_grant",
         assertions.MALFORMED,
     ),
-    "expired": (lambda w: w.sign({"iat": NOW - 3600, "exp": NOW}), "invalid_grant", assertions.WRONG_TIMES),
-    "too long": (lambda w: w.sign({"exp": NOW + 3601}), "invalid_grant", assertions.WRONG_TIMES),
+    "expired": (lambda k: k.sign({"iat": NOW - 3600, "exp": NOW}), "invalid_grant", assertions.WRONG_TIMES),
+    "too long": (lambda k: k.sign({"exp": NOW + 3601}), "invalid_grant", assertions.WRONG_TIMES),
     "from the future": (
-        lambda w: w.sign({"iat": NOW + 301, "exp": NOW + 3600}),
+        lambda k: k.sign({"iat": NOW + 301, "exp": NOW + 3600}),
         "invalid_grant",
         assertions.WRONG_TIMES,
     ),
-    "not yet": (lambda w: w.sign({"nbf": NOW + 301}), "invalid_grant", assertions.WRONG_TIMES),
-    "no exp": (lambda w: w.sign({"exp": None}), "invalid_grant", assertions.WRONG_TIMES),
-    "exp in words": (lambda w: w.sign({"exp": "tomorrow"}), "invalid_grant", assertions.WRONG_TIMES),
-    "exp true": (lambda w: w.sign({"exp": True}), "invalid_grant", assertions.WRONG_TIMES),
-    "exp infinite": (lambda w: w.sign({"exp": float("inf")}), "invalid_grant", assertions.MALFORMED),
-    "E-Z24-exp of 400 digits": (lambda w: w.sign({"exp": 10**400}), "invalid_grant", assertions.MALFORMED),
-    "E-Z24-iat of 400 digits": (lambda w: w.sign({"iat": 10**400}), "invalid_grant", assertions.MALFORMED),
-    "E-Z24-nbf of 400 digits": (lambda w: w.sign({"nbf": 10**400}), "invalid_grant", assertions.MALFORMED),
-    "E-Z24-iat of 30 digits": (lambda w: w.sign({"iat": 10**30}), "invalid_grant", assertions.WRONG_TIMES),
+    "not yet": (lambda k: k.sign({"nbf": NOW + 301}), "invalid_grant", assertions.WRONG_TIMES),
+    "no exp": (lambda k: k.sign({"exp": None}), "invalid_grant", assertions.WRONG_TIMES),
+    "exp in words": (lambda k: k.sign({"exp": "tomorrow"}), "invalid_grant", assertions.WRONG_TIMES),
+    "exp true": (lambda k: k.sign({"exp": True}), "invalid_grant", assertions.WRONG_TIMES),
+    "exp infinite": (lambda k: k.sign({"exp": float("inf")}), "invalid_grant", assertions.MALFORMED),
+    "E-Z24-exp of 400 digits": (lambda k: k.sign({"exp": 10**400}), "invalid_grant", assertions.MALFORMED),
+    "E-Z24-iat of 400 digits": (lambda k: k.sign({"iat": 10**400}), "invalid_grant", assertions.MALFORMED),
+    "E-Z24-nbf of 400 digits": (lambda k: k.sign({"nbf": 10**400}), "invalid_grant", assertions.MALFORMED),
+    "E-Z24-iat of 30 digits": (lambda k: k.sign({"iat": 10**30}), "invalid_grant", assertions.WRONG_TIMES),
     "E-Z23-kid a lone surrogate": (
-        lambda w: w.sign({"aud": AUDIENCE}, {"kid": "\ud800"}),
+        lambda k: k.sign({"aud": AUDIENCE}, {"kid": "\ud800"}),
         "invalid_grant",
         assertions.MALFORMED,
     ),
     "E-Z23-iss a lone surrogate": (
-        lambda w: w.sign({"iss": "\ud800"}),
+        lambda k: k.sign({"iss": "\ud800"}),
         "invalid_grant",
         assertions.MALFORMED,
     ),
-    "no aud": (lambda w: w.sign(), "invalid_grant", assertions.WRONG_AUDIENCE),
-    "another aud": (lambda w: w.sign({"aud": "https://gcr.io/"}), "invalid_grant", assertions.WRONG_AUDIENCE),
-    "aud in a list": (lambda w: w.sign({"aud": [AUDIENCE]}), "invalid_grant", assertions.WRONG_AUDIENCE),
-    "for somebody else": (
-        lambda w: w.sign({"aud": AUDIENCE, "sub": "boss@example.com"}),
+    "no aud": (lambda k: k.sign(), "invalid_grant", assertions.WRONG_AUDIENCE),
+    "another aud": (lambda k: k.sign({"aud": "https://gcr.io/"}), "invalid_grant", assertions.WRONG_AUDIENCE),
+    "aud in a list": (lambda k: k.sign({"aud": [AUDIENCE]}), "invalid_grant", assertions.WRONG_AUDIENCE),
+    "for another user": (
+        lambda k: k.sign({"aud": AUDIENCE, "sub": "boss@example.com"}),
         "unauthorized_client",
         assertions.DELEGATION,
     ),
-    "no scope": (lambda w: w.sign({"aud": AUDIENCE, "scope": None}), "invalid_scope", assertions.WRONG_SCOPE),
+    "no scope": (lambda k: k.sign({"aud": AUDIENCE, "scope": None}), "invalid_scope", assertions.WRONG_SCOPE),
     "blank scope": (
-        lambda w: w.sign({"aud": AUDIENCE, "scope": " "}),
+        lambda k: k.sign({"aud": AUDIENCE, "scope": " "}),
         "invalid_scope",
         assertions.WRONG_SCOPE,
     ),
     "scope with a newline": (
-        lambda w: w.sign({"aud": AUDIENCE, "scope": "a\nb"}),
+        lambda k: k.sign({"aud": AUDIENCE, "scope": "a\nb"}),
         "invalid_scope",
         assertions.WRONG_SCOPE,
     ),
     "scope in a list": (
-        lambda w: w.sign({"aud": AUDIENCE, "scope": ["a"]}),
+        lambda k: k.sign({"aud": AUDIENCE, "scope": ["a"]}),
         "invalid_scope",
         assertions.WRONG_SCOPE,
     ),
     "5 KiB of scopes": (
-        lambda w: w.sign({"aud": AUDIENCE, "scope": "s" * 5000}),
+        lambda k: k.sign({"aud": AUDIENCE, "scope": "s" * 5000}),
         "invalid_scope",
         assertions.WRONG_SCOPE,
     ),
@@ -165,24 +165,24 @@ REFUSED: dict[str, tuple[Callable[[World], str], str, str]] = {
 
 @pytest.mark.parametrize(("make", "error", "text"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_bad_assertion_is_refused_in_googles_words(
-    world: World, make: Callable[[World], str], error: str, text: str
+    keys: AccountKeys, make: Callable[[AccountKeys], str], error: str, text: str
 ) -> None:
     with pytest.raises(InvalidAssertion) as refusal:
-        verify(world, make(world))
+        verify(keys, make(keys))
 
     assert (refusal.value.error, str(refusal.value)) == (error, text)
 
 
-def test_an_expired_or_deleted_key_signs_nothing_any_more(world: World) -> None:
-    assertion = world.sign({"aud": AUDIENCE})
-    world.expire_key(NOW)
+def test_an_expired_or_deleted_key_signs_nothing_any_more(keys: AccountKeys) -> None:
+    assertion = keys.sign({"aud": AUDIENCE})
+    keys.expire_key(NOW)
 
     with pytest.raises(InvalidAssertion, match=assertions.WRONG_SIGNATURE):
-        verify(world, assertion)
+        verify(keys, assertion)
 
-    world.registered = None
+    keys.registered = None
     with pytest.raises(InvalidAssertion, match=assertions.WRONG_SIGNATURE):
-        verify(world, assertion)
+        verify(keys, assertion)
 
 
 @pytest.mark.parametrize(
@@ -200,13 +200,13 @@ def test_an_expired_or_deleted_key_signs_nothing_any_more(world: World) -> None:
     ids=["scopes", "empty audience", "both", "audience alone"],
 )
 def test_a_self_signed_jwt_names_scopes_or_its_service(
-    world: World, changes: dict[str, object], scopes: set[str], audience: str | None
+    keys: AccountKeys, changes: dict[str, object], scopes: set[str], audience: str | None
 ) -> None:
     said = verify_self_signed(
-        world.sign(changes), find_keys=world.find_keys, audiences=("https://gcr.io/",), now=NOW
+        keys.sign(changes), find_keys=keys.find_keys, audiences=("https://gcr.io/",), now=NOW
     )
 
-    assert said == Assertion(EMAIL, world.key.key_id, frozenset(scopes), audience, NOW + 3600)
+    assert said == Assertion(EMAIL, keys.key.key_id, frozenset(scopes), audience, NOW + 3600)
 
 
 @pytest.mark.parametrize(
@@ -220,10 +220,10 @@ def test_a_self_signed_jwt_names_scopes_or_its_service(
     ],
     ids=["another service", "E-Z24-audience in a list", "E-Z24-audience in an object", "neither", "too long"],
 )
-def test_a_bad_self_signed_jwt_is_refused(world: World, changes: dict[str, object], text: str) -> None:
+def test_a_bad_self_signed_jwt_is_refused(keys: AccountKeys, changes: dict[str, object], text: str) -> None:
     with pytest.raises(InvalidAssertion) as refusal:
         verify_self_signed(
-            world.sign(changes), find_keys=world.find_keys, audiences={"https://gcr.io/"}, now=NOW
+            keys.sign(changes), find_keys=keys.find_keys, audiences={"https://gcr.io/"}, now=NOW
         )
 
     assert str(refusal.value) == text

@@ -24,41 +24,41 @@ from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 NOW = 1_700_000_000
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
 MEMBER = f"serviceAccount:{EMAIL}"
-World = Any
+AccountKeys = Any
 
 
 def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def key_file(world: World, **changes: object) -> str:
-    text = format_key_file(world.key, project_id="my-project", email=EMAIL, unique_id="1")
+def key_file(keys: AccountKeys, **changes: object) -> str:
+    text = format_key_file(keys.key, project_id="my-project", email=EMAIL, unique_id="1")
     return json.dumps({**json.loads(text), **changes})
 
 
-def check(world: World, authorization: str | None) -> Principal:
+def check(keys: AccountKeys, authorization: str | None) -> Principal:
     return authenticate(
         authorization,
-        Lookups(world.find_keys, world.logins.__contains__, lambda _pool: False),
-        signer=world.signer,
-        now=world.now,
+        Lookups(keys.find_keys, keys.logins.__contains__, lambda _pool: False),
+        signer=keys.signer,
+        now=keys.now,
         audiences=("https://gcr.io/",),
     )
 
 
-def test_without_a_credential_one_is_anonymous(world: World) -> None:
-    assert check(world, None) == ANONYMOUS
+def test_without_a_credential_one_is_anonymous(keys: AccountKeys) -> None:
+    assert check(keys, None) == ANONYMOUS
 
 
-def test_a_users_access_token_ends_with_its_login(world: World) -> None:
+def test_a_users_access_token_ends_with_its_login(keys: AccountKeys) -> None:
     grant = AccessGrant("user:ada@example.com", "login-1", frozenset({"a"}), NOW + 3600, NOW)
-    bearer = f"Bearer {world.signer.sign_access(grant, NOW)}"
+    bearer = f"Bearer {keys.signer.sign_access(grant, NOW)}"
 
-    world.logins = ("login-1",)
-    assert check(world, bearer) == Principal("user:ada@example.com", frozenset({"a"}), "login-1")
-    world.logins = ("login-2",)
+    keys.logins = ("login-1",)
+    assert check(keys, bearer) == Principal("user:ada@example.com", frozenset({"a"}), "login-1")
+    keys.logins = ("login-2",)
     with pytest.raises(InvalidCredential, match="the key, the login or the pool behind the token is gone"):
-        check(world, bearer)
+        check(keys, bearer)
 
 
 TOKEN_USERS = [
@@ -73,48 +73,48 @@ TOKEN_USERS = [
 
 
 @pytest.mark.parametrize("user", TOKEN_USERS)
-def test_each_token_user_may_send_an_access_token(world: World, user: str) -> None:
-    principal = check(world, basic(user, world.access_token()))
+def test_each_token_user_may_send_an_access_token(keys: AccountKeys, user: str) -> None:
+    principal = check(keys, basic(user, keys.access_token()))
 
-    assert principal == Principal(MEMBER, frozenset({"a"}), world.key.key_id)
+    assert principal == Principal(MEMBER, frozenset({"a"}), keys.key.key_id)
 
 
 @pytest.mark.parametrize("user", TOKEN_USERS)
-def test_each_token_user_may_send_a_self_signed_jwt(world: World, user: str) -> None:
-    principal = check(world, basic(user, world.sign()))
+def test_each_token_user_may_send_a_self_signed_jwt(keys: AccountKeys, user: str) -> None:
+    principal = check(keys, basic(user, keys.sign()))
 
-    assert principal == Principal(MEMBER, frozenset({"email", "openid"}), world.key.key_id)
+    assert principal == Principal(MEMBER, frozenset({"email", "openid"}), keys.key.key_id)
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_a_bearer_may_send_both(world: World, scheme: str) -> None:
-    assert check(world, f"{scheme} {world.access_token()}").oauth_scopes == {"a"}
-    assert check(world, f"{scheme} {world.sign()}").oauth_scopes == {"email", "openid"}
+def test_a_bearer_may_send_both(keys: AccountKeys, scheme: str) -> None:
+    assert check(keys, f"{scheme} {keys.access_token()}").oauth_scopes == {"a"}
+    assert check(keys, f"{scheme} {keys.sign()}").oauth_scopes == {"email", "openid"}
 
 
-def test_f_z29_a_key_file_may_do_all_that_its_account_may(world: World) -> None:
-    text = key_file(world)
+def test_f_z29_a_key_file_may_do_all_that_its_account_may(keys: AccountKeys) -> None:
+    text = key_file(keys)
     encoded = base64.b64encode(text.encode()).decode()
-    expected = Principal(MEMBER, frozenset({CLOUD_PLATFORM}), world.key.key_id)
+    expected = Principal(MEMBER, frozenset({CLOUD_PLATFORM}), keys.key.key_id)
 
-    assert check(world, basic("_json_key", text)) == expected
-    assert check(world, basic("_json_key_base64", encoded)) == expected
+    assert check(keys, basic("_json_key", text)) == expected
+    assert check(keys, basic("_json_key_base64", encoded)) == expected
     for written in (base64.encodebytes(text.encode()), base64.urlsafe_b64encode(text.encode())):
-        assert check(world, basic("_json_key_base64", written.decode())) == expected
-        assert check(world, basic("_json_key_base64", written.decode().replace("\n", "\r\n"))) == expected
-    assert check(world, "basic  " + basic("_json_key", text).partition(" ")[2]) == expected
+        assert check(keys, basic("_json_key_base64", written.decode())) == expected
+        assert check(keys, basic("_json_key_base64", written.decode().replace("\n", "\r\n"))) == expected
+    assert check(keys, "basic  " + basic("_json_key", text).partition(" ")[2]) == expected
 
 
-def test_a_self_signed_jwt_may_name_the_service_it_is_for(world: World) -> None:
-    jwt = world.sign({"aud": "https://gcr.io/", "scope": None})
+def test_a_self_signed_jwt_may_name_the_service_it_is_for(keys: AccountKeys) -> None:
+    jwt = keys.sign({"aud": "https://gcr.io/", "scope": None})
 
-    assert check(world, f"Bearer {jwt}").oauth_scopes == {CLOUD_PLATFORM}
+    assert check(keys, f"Bearer {jwt}").oauth_scopes == {CLOUD_PLATFORM}
 
 
-def _public_half_with_anothers_private_numbers(world: World) -> str:
+def _public_half_with_anothers_private_numbers(keys: AccountKeys) -> str:
     """Returns a PEM with the right modulus that cannot sign: an attacker could write it from a public key."""
-    key = serialization.load_pem_private_key(world.key.private_key.encode(), None)
-    other = serialization.load_pem_private_key(world.other.private_key.encode(), None)
+    key = serialization.load_pem_private_key(keys.key.private_key.encode(), None)
+    other = serialization.load_pem_private_key(keys.other.private_key.encode(), None)
     numbers, others = key.private_numbers(), other.private_numbers()  # type: ignore[union-attr]
     der = key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -151,11 +151,11 @@ def _encrypted(key: ServiceAccountKey) -> str:
     return pem.decode()
 
 
-def _json_key(**changes: object) -> Callable[[World], str]:
-    return lambda world: basic("_json_key", key_file(world, **changes))
+def _json_key(**changes: object) -> Callable[[AccountKeys], str]:
+    return lambda keys: basic("_json_key", key_file(keys, **changes))
 
 
-REFUSED: dict[str, tuple[Callable[[World], str], str]] = {
+REFUSED: dict[str, tuple[Callable[[AccountKeys], str], str]] = {
     "empty": (lambda _: "", "unknown scheme"),
     "scheme alone": (lambda _: "Basic", "no colon between user name and password"),
     "Digest": (lambda _: "Digest x", "unknown scheme"),
@@ -166,24 +166,24 @@ REFUSED: dict[str, tuple[Callable[[World], str], str]] = {
     "not UTF-8": (lambda _: "Basic /////w==", "malformed base64 or UTF-8"),
     "no colon": (lambda _: "Basic YWJj", "no colon between user name and password"),
     "NUL": (lambda _: basic("_token", "a\0b"), "a NUL byte"),
-    "unknown user": (lambda w: basic("nobody", w.access_token()), "unknown user name"),
-    "no user": (lambda w: basic("", w.access_token()), "unknown user name"),
-    "user in capitals": (lambda w: basic("_TOKEN", w.access_token()), "unknown user name"),
-    "user with a line end": (lambda w: basic("_token\n", w.access_token()), "unknown user name"),
-    "version with letters": (lambda w: basic("_dcgcr_1_a_token", w.access_token()), "unknown user name"),
+    "unknown user": (lambda k: basic("unknown", k.access_token()), "unknown user name"),
+    "no user": (lambda k: basic("", k.access_token()), "unknown user name"),
+    "user in capitals": (lambda k: basic("_TOKEN", k.access_token()), "unknown user name"),
+    "user with a line end": (lambda k: basic("_token\n", k.access_token()), "unknown user name"),
+    "version with letters": (lambda k: basic("_dcgcr_1_a_token", k.access_token()), "unknown user name"),
     "garbage": (lambda _: basic("_token", "garbage"), "not an access token"),
     "empty password": (lambda _: basic("_token", ""), "not an access token"),
     "expired JWT": (
-        lambda w: basic("_dcgcr_0_0_0_token", w.sign({"iat": NOW - 3600, "exp": NOW})),
+        lambda k: basic("_dcgcr_0_0_0_token", k.sign({"iat": NOW - 3600, "exp": NOW})),
         "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
         "Check your iat and exp values in the JWT claim.",
     ),
     "JWT of an unregistered key": (
-        lambda w: basic("_token", w.sign(header={"kid": w.other.key_id}, key=w.other.private_key)),
+        lambda k: basic("_token", k.sign(header={"kid": k.other.key_id}, key=k.other.private_key)),
         "Invalid JWT Signature.",
     ),
     "JWT for another service": (
-        lambda w: f"Bearer {w.sign({'aud': 'https://storage.googleapis.com/'})}",
+        lambda k: f"Bearer {k.sign({'aud': 'https://storage.googleapis.com/'})}",
         "Invalid JWT: Failed audience check.",
     ),
     "key file that is no JSON": (lambda _: basic("_json_key", "key.json"), "malformed JSON"),
@@ -202,28 +202,30 @@ REFUSED: dict[str, tuple[Callable[[World], str], str]] = {
     ),
     "EC private key": (_json_key(private_key=_ec_key()), "another private key"),
     "encrypted private key": (
-        lambda w: basic("_json_key", key_file(w, private_key=_encrypted(w.key))),
+        lambda k: basic("_json_key", key_file(k, private_key=_encrypted(k.key))),
         "malformed private key",
     ),
     "another private key": (
-        lambda w: basic("_json_key", key_file(w, private_key=w.other.private_key)),
+        lambda k: basic("_json_key", key_file(k, private_key=k.other.private_key)),
         "another private key",
     ),
     "public key as private key": (
-        lambda w: basic("_json_key", key_file(w, private_key=w.key.public_key)),
+        lambda k: basic("_json_key", key_file(k, private_key=k.key.public_key)),
         "malformed private key",
     ),
     "right modulus, wrong private numbers": (
-        lambda w: basic("_json_key", key_file(w, private_key=_public_half_with_anothers_private_numbers(w))),
+        lambda k: basic("_json_key", key_file(k, private_key=_public_half_with_anothers_private_numbers(k))),
         "another private key",
     ),
 }
 
 
 @pytest.mark.parametrize(("make", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_a_bad_credential_is_refused(world: World, make: Callable[[World], str], reason: str) -> None:
+def test_a_bad_credential_is_refused(
+    keys: AccountKeys, make: Callable[[AccountKeys], str], reason: str
+) -> None:
     with pytest.raises(InvalidCredential) as refusal:
-        check(world, make(world))
+        check(keys, make(keys))
 
     assert str(refusal.value) == reason
 
@@ -231,24 +233,24 @@ def test_a_bad_credential_is_refused(world: World, make: Callable[[World], str],
 @pytest.mark.parametrize(
     "private_key",
     [
-        pytest.param(lambda w: w.other.private_key, id="B-Z14-another-key"),
+        pytest.param(lambda k: k.other.private_key, id="B-Z14-another-key"),
         pytest.param(
-            lambda w: _public_half_with_anothers_private_numbers(w), id="B-Z14-right-modulus-wrong-primes"
+            lambda k: _public_half_with_anothers_private_numbers(k), id="B-Z14-right-modulus-wrong-primes"
         ),
-        pytest.param(lambda w: w.key.private_key, id="B-Z14-the-right-key"),
+        pytest.param(lambda k: k.key.private_key, id="B-Z14-the-right-key"),
     ],
 )
 def test_z14_a_key_file_costs_far_less_than_to_prove_its_primes(
-    world: World, private_key: Callable[[World], str]
+    keys: AccountKeys, private_key: Callable[[AccountKeys], str]
 ) -> None:
-    authorization = basic("_json_key", key_file(world, private_key=private_key(world)))
+    authorization = basic("_json_key", key_file(keys, private_key=private_key(keys)))
 
     def ask() -> None:
         with suppress(InvalidCredential):
-            check(world, authorization)
+            check(keys, authorization)
 
     def prove() -> None:
-        serialization.load_pem_private_key(world.key.private_key.encode(), password=None)
+        serialization.load_pem_private_key(keys.key.private_key.encode(), password=None)
 
     assert min(timeit.repeat(ask, number=1)) < min(timeit.repeat(prove, number=1, repeat=3)) / 10
 
@@ -256,25 +258,25 @@ def test_z14_a_key_file_costs_far_less_than_to_prove_its_primes(
 @pytest.mark.parametrize(
     "make",
     [
-        lambda w: basic("_token", w.access_token()),
-        lambda w: f"Bearer {w.sign()}",
-        lambda w: basic("_json_key", key_file(w)),
+        lambda k: basic("_token", k.access_token()),
+        lambda k: f"Bearer {k.sign()}",
+        lambda k: basic("_json_key", key_file(k)),
     ],
     ids=["access token", "self-signed JWT", "key file"],
 )
 def test_what_a_deleted_or_expired_key_backs_is_refused_at_once(
-    world: World, make: Callable[[World], str]
+    keys: AccountKeys, make: Callable[[AccountKeys], str]
 ) -> None:
-    authorization = make(world)
-    assert check(world, authorization).member == MEMBER
+    authorization = make(keys)
+    assert check(keys, authorization).member == MEMBER
 
-    world.expire_key(NOW)
+    keys.expire_key(NOW)
     with pytest.raises(InvalidCredential):
-        check(world, authorization)
+        check(keys, authorization)
 
-    world.registered = None
+    keys.registered = None
     with pytest.raises(InvalidCredential):
-        check(world, authorization)
+        check(keys, authorization)
 
 
 HEADERS = st.one_of(
@@ -292,6 +294,6 @@ HEADERS = st.one_of(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(authorization=HEADERS)
-def test_whatever_the_header_says_it_is_refused_and_no_more(world: World, authorization: str) -> None:
+def test_whatever_the_header_says_it_is_refused_and_no_more(keys: AccountKeys, authorization: str) -> None:
     with pytest.raises(InvalidCredential):
-        check(world, authorization)
+        check(keys, authorization)

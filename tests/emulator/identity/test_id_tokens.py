@@ -10,12 +10,12 @@ from docker_credential_gcr.emulator.identity.id_tokens import IdTokenSigner, has
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken
 
 NOW = 1_700_000_000
-World = Any
+AccountKeys = Any
 
 
 @pytest.fixture
-def signer(world: World) -> IdTokenSigner:
-    pem = world.key.private_key.encode()
+def signer(keys: AccountKeys) -> IdTokenSigner:
+    pem = keys.key.private_key.encode()
     return IdTokenSigner(lambda: pem)
 
 
@@ -29,10 +29,10 @@ def test_a_token_says_who_for_an_hour(signer: IdTokenSigner) -> None:
         signer.verify(token, NOW + 3600)
 
 
-def test_a_token_of_another_key_or_algorithm_is_refused(signer: IdTokenSigner, world: World) -> None:
+def test_a_token_of_another_key_or_algorithm_is_refused(signer: IdTokenSigner, keys: AccountKeys) -> None:
     claims, header = {"exp": NOW + 1}, {"kid": signer.key_id}
     forged = [
-        jwt.encode(claims, world.other.private_key, "RS256", header),
+        jwt.encode(claims, keys.other.private_key, "RS256", header),
         jwt.encode(claims, "secret" * 8, "HS256", header),
         jwt.encode(claims, None, "none", header),  # type: ignore[arg-type]
         "eyJ",
@@ -42,12 +42,12 @@ def test_a_token_of_another_key_or_algorithm_is_refused(signer: IdTokenSigner, w
             signer.verify(token, NOW)
 
 
-def test_the_key_is_loaded_once_and_not_before_it_is_needed(world: World) -> None:
+def test_the_key_is_loaded_once_and_not_before_it_is_needed(keys: AccountKeys) -> None:
     loads = []
 
     def load() -> bytes:
         loads.append(1)
-        pem: bytes = world.key.private_key.encode()
+        pem: bytes = keys.key.private_key.encode()
         return pem
 
     signer = IdTokenSigner(load)
@@ -57,8 +57,8 @@ def test_the_key_is_loaded_once_and_not_before_it_is_needed(world: World) -> Non
     assert loads == [1]
 
 
-def test_every_worker_publishes_the_same(world: World) -> None:
-    pem = world.key.private_key.encode()
+def test_every_worker_publishes_the_same(keys: AccountKeys) -> None:
+    pem = keys.key.private_key.encode()
     signers = [IdTokenSigner(lambda: pem) for _ in range(2)]
 
     published = {json.dumps([signer.format_jwks(), signer.format_certificates()]) for signer in signers}

@@ -25,7 +25,7 @@ def test_d13_mistyped_member_brings_the_nearest(text: str, guess: str) -> None:
     assert explain_member(text) == f"{text!r} is not a member; did you mean {guess}?"
 
 
-@pytest.mark.parametrize("text", ["", "ci", "user:", "nobody:me@example.com"])
+@pytest.mark.parametrize("text", ["", "ci", "user:", "unknown:me@example.com"])
 def test_d13_member_without_a_neighbour_is_shown_what_one_looks_like(text: str) -> None:
     assert explain_member(text) == f"{text!r} is not a member, such as serviceAccount:EMAIL or allUsers"
 

@@ -217,7 +217,7 @@ class TestT20RacesOfPushAndCollection:
         assert registry.used_at(digest) == NOW + 61
 
     def test_bytes_that_are_pushed_again_have_a_file_of_their_own(self, registry):
-        """A collection that deleted the row of the first blob may delete its file at any time."""
+        """Deletes the first blob's row only: a collection may still delete that blob's file at any time."""
         digest = registry.editor.push_blob(REPOSITORY, LARGE)["digest"]
         registry.editor.delete(f"/v2/{REPOSITORY}/blobs/{digest}")
         with opened(registry.data / "emulator.db") as connection:
@@ -228,7 +228,7 @@ class TestT20RacesOfPushAndCollection:
         assert (registry.files(), registry.status("blobs", digest)) == ([digest], 200)
 
     def test_pushes_deletions_and_collections_at_once_lose_no_acknowledged_image(self, registry):
-        """Deduplication against deletion: new repositories push and delete the same few layers."""
+        """Pushes and deletes the same few layers in new repositories: deduplication races with deletion."""
         layers = [bytes([number]) * 70_000 for number in range(2)]
         collections, over = [], threading.Event()
 
@@ -253,7 +253,7 @@ class TestT20RacesOfPushAndCollection:
             finally:
                 over.set()
             collecting.result(60)
-        # It was a race: the layers were deleted several times, not only at the end.
+        # The test was a race if the layers were deleted several times, not only at the end.
         assert sum(collected.get("blobs", 0) for collected in collections) > len(layers)
 
 
@@ -279,12 +279,12 @@ class TestTheCollectionItself:
             data = b"%03d" % number
             path = f"/v2/{REPOSITORY}/blobs/uploads/?digest={digest_of(data)}"
             assert registry.editor.call("POST", path, token=token, data=data).status_code == 201
-        # The sweeper is the first caller.
+        # The sweeper calls is_over first.
         asked = iter([False, False, False, True])
         rules = Rules(NOW + 1, NOW, NOW, is_over=lambda: next(asked, True))
         with contextlib.closing(Database(registry.data / "emulator.db")) as database:
             collected = Collection(database, FileStore(registry.data), rules).run()
-        # Two steps of a hundred links each, of which the blobs are for the next collection.
+        # Two steps of a hundred links each; the next collection deletes their blobs.
         assert collected == Collected(links=200)
         assert registry.gc(older_than_s=0) == {"links": 50, "blobs": 250, "bytes": 750}
 

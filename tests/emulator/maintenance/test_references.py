@@ -1,4 +1,4 @@
-"""Every reference of a manifest, in any field and of any kind, is kept; what none names is deleted (Z15)."""
+"""References of a manifest, of any kind, are kept; what no manifest names is deleted (Z15)."""
 
 import contextlib
 import hashlib

@@ -249,7 +249,7 @@ def test_z08_bodies_that_are_kept_whole_are_bounded_in_bytes_together(path, memb
         for task in silent:
             task.cancel()
         await settle()
-        # All bytes that they counted are free again.
+        # All bytes that the requests counted are free again.
         assert await requests.start(path, b"a" * 10, member=member) is None
 
     run(main())

@@ -54,7 +54,7 @@ async def refuse(error, _scope, _receive, send):
 
 
 class Receiver:
-    """Takes so many messages, and then no more until it reads again."""
+    """Client that takes a number of messages, and then no more until `reads` is set."""
 
     def __init__(self, takes=1_000_000):
         self.messages = []
@@ -234,7 +234,7 @@ def test_z07_a_large_answer_of_other_apis_is_refused_in_their_words(serve):
 def test_z07_client_that_reads_nothing_loses_its_connection(serve):
     ready = serve(answers_size=5_000_000, answer_silence_s=0.3)
     with closing(ask_and_read_nothing(ready)) as connection:
-        # Its bytes are free after the server has dropped it.
+        # The response's bytes are free after the server has ended the connection.
         while requests.get(f"{ready.url}{PATH}", timeout=WAIT_S).status_code == 429:
             pass
         assert read_to_the_end(connection) < SIZE

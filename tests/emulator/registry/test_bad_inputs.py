@@ -235,12 +235,12 @@ def basic(user, password):
 
 
 CREDENTIALS = {
-    "unknown user": basic("nobody", "x"),
+    "unknown user": basic("unknown", "x"),
     "garbage token": basic("_token", "garbage"),
     "token that looks like ours": basic("oauth2accesstoken", "ya29.e30.e30.e30"),
     "key that is not JSON": basic("_json_key", "{"),
     "key of another kind": basic("_json_key", '{"type":"authorized_user"}'),
-    "base64 that is none": basic("_json_key_base64", "***"),
+    "key that is not base64": basic("_json_key_base64", "***"),
     "no colon": "Basic " + base64.b64encode(b"user").decode(),
     "not base64": "Basic ***",
     "another scheme": "Digest x",

@@ -137,7 +137,7 @@ TAMPERED = {
     "another blob": lambda link: link.replace(digest_of(LARGE), digest_of(SMALL)),
     "another repository": lambda link: link.replace(REPOSITORY, "my-project/other"),
     "another site": lambda link: link.replace(REPOSITORY, f"eu.gcr.io/{REPOSITORY}"),
-    "a project of nobody": lambda link: link.replace(REPOSITORY, "other-project/app"),
+    "another project": lambda link: link.replace(REPOSITORY, "other-project/app"),
 }
 
 

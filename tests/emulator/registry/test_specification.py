@@ -152,7 +152,7 @@ def _(registry):
     assert registry("PUT", f"{location}?digest={digest_of(DATA)}").status_code == 201
 
 
-@demand("end-5 chunks", "one out of order is 416, and the upload goes on where it was")
+@demand("end-5 chunks", "one out of order is 416, and the upload continues where it was")
 def _(registry):
     location = registry("PATCH", registry.start(), data=DATA[:1000]).headers["Location"]
     for first in (2000, 0):
@@ -175,7 +175,7 @@ def _(registry):
     assert right.status_code == 201
 
 
-@demand("end-6 closing", "without a digest, or with one that is none, it is 400")
+@demand("end-6 closing", "without a digest, or with an invalid one, it is 400")
 def _(registry):
     for query in ("", "?digest=", "?digest=sha256:bad"):
         assert registry.error(registry("PUT", registry.start() + query)) == (400, "DIGEST_INVALID")
@@ -237,7 +237,7 @@ def _(registry):
     assert (len(data), registry.put("large", data).status_code) == (4 * 1024 * 1024, 201)
 
 
-@demand("end-7 pushing manifests", "fields that nobody knows are kept")
+@demand("end-7 pushing manifests", "unknown fields are kept")
 def _(registry):
     data = json.dumps({**json.loads(registry.data), "org.example.field": [1, {"deep": None}]}).encode()
     assert registry.put("custom", data).status_code == 201
@@ -299,7 +299,7 @@ def _(registry):
     assert answer.json() == {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
 
 
-@demand("end-12a referrers", "a digest that is none is 400")
+@demand("end-12a referrers", "an invalid digest is 400")
 def _(registry):
     assert registry.error(registry("GET", f"{PATH}/referrers/sha256:bad")) == (400, "DIGEST_INVALID")
 

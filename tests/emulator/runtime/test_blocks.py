@@ -10,12 +10,12 @@ START = {"type": "http.response.start", "status": 200, "headers": []}
 
 
 async def stay():
-    """Waits for ever, as the `receive` of a connected client."""
+    """Waits for ever, as `receive` does while a client is connected."""
     await asyncio.Event().wait()
 
 
 class Receiver:
-    """Accepts every message."""
+    """Client that takes every message."""
 
     def __init__(self):
         self.messages = []
@@ -25,7 +25,7 @@ class Receiver:
 
 
 class Blocks:
-    """Yields a number of blocks, and records whether it was closed."""
+    """Body of a number of blocks, which records whether it was closed."""
 
     def __init__(self, count):
         self._count = count
@@ -49,7 +49,7 @@ def test_blocks_are_sent_as_they_come_and_an_empty_one_ends_them():
 
 
 def test_z07_nothing_is_sent_to_a_client_that_has_gone():
-    """Sends to it return at once, and would keep the server busy until the end of the blob."""
+    """Disconnects the client: further sends would return at once, until the blob ends."""
     client, blocks = Receiver(), Blocks(1000)
 
     async def main():

@@ -1,6 +1,6 @@
 """Crashes at each failpoint: nothing acknowledged is lost, and a repetition succeeds (T20).
 
-The server is started with one point armed, meets it, and dies by SIGKILL; then it is started again.
+The server is started with one failpoint armed, dies there by SIGKILL, and is started again.
 """
 
 import os

@@ -110,7 +110,7 @@ def test_d25_command_that_may_not_look_names_the_file_in_one_line(
     remedy: str,
 ) -> None:
     arguments = [argument.replace("FOLDER", str(folder)) for argument in command]
-    # Root's libraries may be where the other user cannot load them: this does.
+    # Loads the libraries, as root: the other user may be unable to read them.
     run(*arguments)
     if variable:
         monkeypatch.setenv(*variable.replace("FOLDER", str(folder)).split("="))
@@ -122,7 +122,7 @@ def test_d25_command_that_may_not_look_names_the_file_in_one_line(
 
 
 def test_d25_serve_names_the_directory_that_it_may_not_use(run: Run, folder: Path) -> None:
-    # As above: the other user may be unable to load this.
+    # Loads the libraries, as above.
     assert run("serve", "--port", "0", "--data", folder / "ca.pem")[0] == 1
 
     with closed(folder / "closed"):
@@ -132,7 +132,7 @@ def test_d25_serve_names_the_directory_that_it_may_not_use(run: Run, folder: Pat
 
 
 def test_d25_every_command_that_looks_at_files_is_walked() -> None:
-    # serve is above, run below and in test_run; other commands read no file.
+    # serve is tested above, run below and in test_run; other commands read no file.
     others = {"serve", "run", "hosts", "completion", "version"}
     assert {command[0] for command, *_ in CASES} == set(cli.commands) - others
 

@@ -39,7 +39,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path, home: Path) -> Run:
-    """Runs a shell's script in `gcr-emulator run`; what is left in TMPDIR can be counted."""
+    """Runs a shell script in `gcr-emulator run`, with a TMPDIR in which leftovers can be counted."""
     (tmp_path / "tmp").mkdir()
     environ = {
         "PATH": os.environ["PATH"],
@@ -178,7 +178,7 @@ def test_d09_what_is_made_for_run_asks_nothing_of_google(
         env={
             "PATH": os.environ["PATH"],
             "HOME": str(home),
-            # A proxy that takes no connection: whatever is asked of Google fails there.
+            # Every request to Google fails: no proxy listens there.
             "https_proxy": "http://127.0.0.1:9",
         },
         cwd=tmp_path,
@@ -208,7 +208,7 @@ def test_d09_a_key_is_marked_where_it_names_googles_endpoints(run: Run, uri: str
 
 
 DOCTOR = f"{HELPER} doctor --json us-docker.pkg.dev/%s/images/app"
-# What doctor is asked about, and the commands that it prints until it is content, of the project my-project.
+# The project of the image that doctor examines, and the commands that it prints until it finds no fault.
 MENDINGS = {
     "d10-the repository is missing": (
         "my-project",

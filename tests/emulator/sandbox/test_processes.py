@@ -14,10 +14,10 @@ import pytest
 from support.child_processes import end as kill
 from support.child_processes import list_children
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="its ways to children are Linux's")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
 
 LIMIT_S = 60
-# No process has the number 0: the command's end is the only one.
+# The server's PID is 0, which no process has: only the end of the command ends the run.
 SCRIPT = """
 import os, sys
 from docker_credential_gcr.emulator.sandbox.namespaces import NoNamespaces, enter
@@ -63,7 +63,7 @@ class Terminal:
         os.write(self.end, text.encode())
 
     def expect(self, text: str) -> None:
-        """Waits until that is said, after what was expected before."""
+        """Waits for the text in the output, after the text that was expected before."""
         while (found := self.said.find(text, self.past)) < 0:
             assert select.select([self.end], [], [], LIMIT_S)[0], self.said
             self.said += os.read(self.end, 1024).decode()
@@ -73,7 +73,7 @@ class Terminal:
 
     def wait(self) -> int:
         """Waits for the end of the process, and returns its exit status."""
-        with suppress(OSError):  # how Linux says that the other side is closed
+        with suppress(OSError):  # EIO: on Linux, the other side is closed
             while select.select([self.end], [], [], LIMIT_S)[0] and (block := os.read(self.end, 1024)):
                 self.said += block.decode()
         _, status = os.waitpid(self.pid, 0)
@@ -119,7 +119,7 @@ def test_signals_reach_the_command(number: signal.Signals) -> None:
 
     process.send_signal(number)
 
-    # Until then its stdin stays open: an end of that would end the shell's wait too.
+    # stdin stays open until then: at its end, the shell's `read` would return too.
     assert process.stdout.readline() == "got\n"
     assert outcome(process) == (9, "", "")
 
@@ -141,7 +141,7 @@ def test_terminal_is_the_commands_and_its_interrupt_comes_once(terminal: Termina
     assert (terminal.wait(), terminal.said.count("got")) == (5, 1), terminal.said
 
 
-# A shell with job control, which tells what its job does.
+# A shell with job control, which prints the state of its job.
 SHELL = ("sh", "-imc", """
     "$@"
     echo it is stopped: $(($? - 128))

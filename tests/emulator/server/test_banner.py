@@ -115,9 +115,9 @@ SERVE = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main", "serve
 
 @pytest.fixture
 def at_terminal():
-    """Starts serve with a terminal at stderr; gives its ready document and a function that stops it.
+    """Starts serve with a terminal at stderr; returns its ready document and a function that stops it.
 
-    That one returns the rest of stdout, and what the terminal shows.
+    The function returns the rest of stdout, and the terminal's output.
     """
     ours, theirs = pty.openpty()
     processes = []
@@ -141,7 +141,7 @@ def at_terminal():
             try:
                 while block := os.read(ours, 65536):
                     shown += block
-            except OSError:  # Linux' end of a terminal
+            except OSError:  # EIO: on Linux, the other side is closed
                 pass
             return rest.decode(), shown.decode().replace("\r\n", "\n")
 

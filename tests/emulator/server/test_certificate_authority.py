@@ -27,7 +27,7 @@ def names_of(path):
 
 
 def matches(pattern, host):
-    """Matches as clients do: a wildcard is the whole first label."""
+    """Returns whether a name matches, as clients compare: a wildcard is the whole first label."""
     return pattern == host or (pattern.startswith("*.") and pattern[2:] == host.partition(".")[2])
 
 

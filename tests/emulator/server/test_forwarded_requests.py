@@ -1,4 +1,4 @@
-"""A request that a proxy on this machine forwards is not local, whatever its peer and its Host header say."""
+"""A request that a proxy on this machine forwards is not local, whatever its address and Host header are."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -17,7 +17,7 @@ from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.emulator.sites.hosts import HOST_SIZE
 
 MIB = 1024 * 1024
-# Each request carries this much, and all of them many times the budget.
+# Each request has this many bytes; all of them have many times the budget.
 SIZE = 60_000
 REQUESTS = 150
 BUDGET = 2 * MIB
@@ -32,7 +32,7 @@ class Measured:
 
 @contextmanager
 def measured():
-    """Measures what stays behind a block."""
+    """Measures the memory that is still allocated after a block."""
     result = Measured()
     gc.collect()
     tracemalloc.start()
@@ -52,7 +52,7 @@ def app(tmp_path):
         closing(Emulator(Settings(), directory, is_stopping=lambda: False)) as emulator,
     ):
         emulator.prepare()
-        emulator.load()  # else the modules of the first request would be measured
+        emulator.load()  # otherwise the modules of the first request would be measured
         yield emulator.app
 
 
@@ -118,7 +118,7 @@ def test_z04_method_or_host_that_is_too_long_is_refused_and_not_written_down(
 
 @pytest.fixture(params=["one process", "the database"])
 def journal(request, tmp_path):
-    """Yields a journal of 100,000 bytes, and the function that clears it."""
+    """Yields a journal of 100,000 bytes, and a function that clears it."""
     if request.param == "one process":
         own = ProcessJournal(Clock(), 100_000)
         yield own, own.clear
@@ -141,7 +141,7 @@ def test_z04_the_journal_ends_at_a_number_of_bytes(journal):
             path, query = f"/{number:02}".encode().ljust(9000, b"p"), b"n=" + b"1" * 9000
             scope = {"method": "GET", "headers": [(b"host", b"h")], "raw_path": path, "query_string": query}
             await kept.wrap(answer)(scope, None, ignore)
-        # 4,096 of path and query each, and four beside.
+        # An entry keeps 4,096 bytes each of path and query, and four more.
         return [entry["path"][:3] for entry in await kept.list_entries()]
 
     async def main():

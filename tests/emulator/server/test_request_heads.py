@@ -14,7 +14,7 @@ NO_CODING = "the only Transfer-Encoding is chunked: send the body as it is"
 
 @pytest.fixture
 def send(gcr_emulator):
-    """Sends a request's lines; the status, and the challenge's realm, the error's message, or None."""
+    """Sends a request's lines; returns the status, and the challenge's realm or the error's message."""
     host, _, port = gcr_emulator.registry.rpartition(":")
 
     def exchange(*lines, body=""):

@@ -23,7 +23,7 @@ HEAD = b" HTTP/1.1\r\nHost: localhost\r\n"
 
 @contextmanager
 def connected(url, *parts):
-    """Yields a connection to the server of the URL, on which these bytes were sent."""
+    """Yields a connection to the URL's server, on which the bytes were sent."""
     address = urlsplit(url)
     with socket.create_connection(("127.0.0.1", address.port), timeout=WAIT_S) as connection:
         for part in parts:
@@ -40,7 +40,7 @@ def read_answers(connection):
 def read_answer(stream):
     try:
         line = stream.readline()
-    except ConnectionResetError:  # closed by a server that has not read all
+    except ConnectionResetError:  # the server has closed it without reading everything
         return None
     if not line:
         return None
@@ -50,7 +50,7 @@ def read_answer(stream):
 
 
 def exchange(url, *parts):
-    """Returns the responses to these bytes, after which the client sends no more."""
+    """Returns the responses to these bytes, after which the client closes its side."""
     with connected(url, *parts) as connection:
         with suppress(OSError):  # the server may have answered and closed already
             connection.shutdown(socket.SHUT_WR)
@@ -65,7 +65,7 @@ def format_upload(editor, location, *headers):
 
 @pytest.fixture
 def serve(editor_of):
-    """Starts a server with these limits; an editor there, with a token for the repository."""
+    """Returns a function that starts a server with limits, and returns an editor with a token at it."""
     with ExitStack() as stack:
 
         def start(**limits):
@@ -132,11 +132,11 @@ def test_body_that_is_not_whole_is_refused_and_leaves_nothing(editor, head, body
         claim("header-flood", b"".join(b"X-%d: y\r\n" % number for number in range(200)) + b"\r\n", [431]),
         claim("header-of-a-megabyte", b"X: " + b"y" * 1_000_000 + b"\r\n\r\n", [431]),
         claim("header-without-a-colon", b"nonsense\r\n\r\n", [400]),
-        # What follows the announced bytes is no request, and ends the connection.
+        # The bytes after the announced length are not a request: the connection ends.
         claim("Content-Length-too-short", b"Content-Length: 3\r\n\r\nabcdef\r\n\r\n", [401, 400]),
         # The chunks count, and no second request can hide behind them.
         claim(
-            "Content-Length-beside-chunks",
+            "Content-Length-and-chunks",
             b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
             b"GET /v2/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n",
             [401],
@@ -148,10 +148,10 @@ def test_message_that_two_servers_could_read_differently_is_refused(gcr_emulator
     try:
         answers = exchange(gcr_emulator.url, *parts)
     except OSError:
-        # The server had seen enough before it had read all.
+        # The server has refused the head and closed, before it has read everything.
         answers = [(statuses[-1], b"")]
 
-    # The server may close before it says no to what comes after its answer.
+    # The server may close before it answers the bytes after the first request.
     assert [status for status, _ in answers] in (statuses, statuses[:1])
     assert [entry["path"] for entry in gcr_emulator.journal() if "smuggled" in entry["path"]] == []
 
@@ -270,7 +270,7 @@ class TestBounds:
         editor = serve(connections=20, header_silence_s=0.3)
         with ExitStack() as stack:
             silent = [stack.enter_context(connected(editor.url)) for _ in range(40)]
-            # It comes after all of them.
+            # This connection comes after all silent ones.
             assert requests.get(f"{editor.url}/healthz", timeout=WAIT_S).status_code == 200
             closed = [connection for connection in silent[:20] if connection.recv(1) == b""]
         assert len(closed) == 20
@@ -281,7 +281,7 @@ class TestBounds:
         expecting = ("Content-Length: 9", "Expect: 100-continue")
         heads = [format_upload(editor, location, *expecting) for location in locations]
         with connected(editor.url, heads[0]) as first, connected(editor.url, heads[1]) as second:
-            # The server says that it reads the bodies.
+            # The server reads both bodies now.
             assert [first.recv(25), second.recv(25)] == [b"HTTP/1.1 100 Continue\r\n\r\n"] * 2
             first.sendall(b"abc")
             refused = editor.ask("PATCH", locations[2], data=b"abc")
@@ -293,7 +293,7 @@ class TestBounds:
         message = "too many requests with bodies at once"
         assert (refused.status_code, refused.json()) == (429, too_many(message))
         assert refused.headers["Retry-After"] == "1"
-        # Small bodies have a share of their own.
+        # Small bodies have a separate limit.
         assert google.status_code == 400
 
     def test_t14_requests_of_one_address_are_bounded(self):

@@ -82,7 +82,7 @@ def test_t14_1500_silent_connections_and_50_half_sent_uploads_delay_no_client(ed
             connection.setblocking(False)
             with pytest.raises(BlockingIOError):
                 connection.recv(1)
-        # They were no dead weight either: each is served as soon as it speaks.
+        # Each silent client is still served as soon as it sends a request.
         for connection in half_sent:
             connection.setblocking(True)
             connection.sendall(data[len(data) // 2 :])

@@ -69,7 +69,7 @@ def test_certificate_that_lacks_a_name_is_created_again(tmp_path):
     assert addresses == {ipaddress.ip_address("10.0.0.7")}
 
 
-# BoringSSL refuses all names of a certificate that holds an address, below an authority like ours.
+# Below an authority like ours, BoringSSL refuses all names of a certificate that has an address too.
 @pytest.mark.parametrize(
     ("names", "machine", "expected"),
     [

@@ -43,7 +43,7 @@ def ask(
     free=MIB,
     find_free=None,
 ):
-    """Status and body of the probes' answer; (0, "") where they leave the request to the application."""
+    """Returns status and body of the probes' response; (0, "") if they pass the request on."""
     sent = []
 
     async def app(_scope, _receive, _send):

@@ -20,7 +20,7 @@ KEPT = []
 
 @pytest.fixture
 def make_worker(tmp_path, monkeypatch):
-    """Makes the counts of the worker of a number, whose time is over when the next is made."""
+    """Creates the counts of a numbered worker; they are valid until the next ones are created."""
     monkeypatch.setattr(values, "ValueClass", values.ValueClass)
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
 
@@ -86,7 +86,7 @@ def test_gauges_commits_and_the_version_are_told(counts):
 
 
 def count(counts, number):
-    """Counts in a process as the worker of that number."""
+    """Counts requests in a process, as the worker of a number does."""
     counts.in_flight += 1
     for _ in range(number):
         counts.count_request((GET, 200), 0.25, 1, 2)
@@ -115,7 +115,7 @@ def test_worker_in_the_place_of_a_dead_one_counts_on_and_does_nothing_yet(make_w
 
 
 @pytest.mark.skipif(
-    sys.platform != "linux", reason="needs Linux, which tells the blocks of a file on tmpfs too"
+    sys.platform != "linux", reason="needs Linux, which reports the blocks of a file on tmpfs too"
 )
 def test_files_have_no_holes_that_a_full_disk_could_not_fill(tmp_path):
     create_files(tmp_path, 2)

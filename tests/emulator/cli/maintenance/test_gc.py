@@ -1,4 +1,4 @@
-"""gcr-emulator gc: the same through a server and on a data directory, and in the words of durations."""
+"""gcr-emulator gc: the same results through a server and on a data directory; forms of durations."""
 
 import json
 import re

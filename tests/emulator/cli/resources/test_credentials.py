@@ -82,7 +82,7 @@ def list_urls(document: object) -> Iterator[str]:
 
 
 class Resolving(requests.adapters.HTTPAdapter):
-    """Sends requests to names under *.localhost to the emulator, as a resolver does and TLS would."""
+    """Sends requests for names under *.localhost to the emulator, as a resolver does and TLS would."""
 
     def __init__(self, root: str) -> None:
         super().__init__()

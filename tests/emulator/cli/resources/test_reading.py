@@ -43,7 +43,7 @@ def test_z71_a_file_is_read_only_where_it_is_one(tmp_path: Path, kind: str) -> N
 
 
 LIST = ("project", "list", *NOWHERE)
-# What reads the file: the command, with FILE in its place; the variable; what is said of it.
+# The command, in which FILE stands for the path; the variable with the path; the message about the file.
 READERS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "--token-file": ((*LIST, "--token-file", "FILE"), "", "FILE cannot be read as a token"),
     "--ca": ((*LIST, "--ca", "FILE"), "", "FILE: REASON: name the server's authority with --ca"),
@@ -101,7 +101,7 @@ def test_z71_a_ready_file_of_another_form_is_one_line(
 
 
 class Impostor:
-    """A server that answers each request with the head and then the parts, again and again."""
+    """A server that answers one request with the head, and then the same part without end."""
 
     def __init__(self, head: str, part: bytes) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""gcr-emulator env prints what leads Google's clients to the emulator, for each shell."""
+"""gcr-emulator env prints the variables that lead Google's clients to the emulator, for each shell."""
 
 import subprocess
 from collections.abc import Callable

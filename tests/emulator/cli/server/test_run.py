@@ -25,7 +25,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
 
-# Its standard library and the library that a client in Python has. It is run within the namespace.
+# A client in Python, which is run within the namespace.
 PROBE = """
 import json, os, socket, requests
 def ask(url):
@@ -57,7 +57,7 @@ def _namespaces() -> None:
     """Skips if the kernel does not allow namespaces."""
     done = subprocess.run([*GCR_EMULATOR, "run", "true"], capture_output=True, text=True, timeout=LIMIT_S)
     if "the kernel refuses private namespaces" in done.stderr:
-        reason = f"{done.stderr.strip()} (root, or kernel.unprivileged_userns_clone=1, would have them)"
+        reason = f"{done.stderr.strip()} (run as root, or set kernel.unprivileged_userns_clone=1)"
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
 
 
@@ -70,7 +70,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def start(environ: dict[str, str]) -> Iterator[Start]:
-    """Starts `gcr-emulator run` with those arguments."""
+    """Returns a function that starts `gcr-emulator run` with its arguments."""
     started: list[subprocess.Popen[str]] = []
 
     def make(*arguments: str, **options: object) -> "subprocess.Popen[str]":
@@ -115,7 +115,7 @@ def capabilities() -> str:
     return next(line.split()[1] for line in lines if line.startswith("CapEff"))
 
 
-# As container tools do for their processes; mount(2) refuses it over a file without a name.
+# The mounts of container tools for their processes; mount(2) refuses them over a deleted file.
 MOUNT = """
 set -e
 unshare --map-root-user --mount sh -euc '
@@ -167,7 +167,7 @@ def test_signal_reaches_the_command(start: Start) -> None:
 
     process.send_signal(signal.SIGINT)
 
-    # Until then its stdin stays open: an end of that would end the shell's wait too.
+    # stdin stays open until then: at its end, the shell's `read` would return too.
     assert process.stdout.readline() == "got\n"
     assert outcome(process) == (9, "", "")
 
@@ -194,7 +194,7 @@ def test_nothing_is_left_when_it_is_killed(start: Start, environ: dict[str, str]
         os.sched_yield()
 
 
-# It leaves its parent, its session and its environment, and takes no signal that it can refuse.
+# A daemon: it leaves its parent, its session and its environment, and ignores the signals that it can.
 DAEMON = """
 setsid sh -c '(trap "" HUP INT TERM; exec env -i DAEMON=$0 sleep 4711 </dev/null >/dev/null 2>&1 &)' "$0"
 echo ready
@@ -225,7 +225,7 @@ def test_a_daemon_of_the_command_does_not_outlive_run(
 
 
 def find_process(environ: str) -> int:
-    """Waits for the process that has this environment and no other, and returns its PID."""
+    """Waits for the process with exactly this environment, and returns its PID."""
     while True:
         for path in Path("/proc").glob("[0-9]*/environ"):
             with suppress(OSError):
@@ -242,7 +242,7 @@ def test_the_command_sees_no_process_but_its_own(start: Start) -> None:
     assert (status, out, err) == (7, "2 1 2 3\n1\n", "")
 
 
-# The kernel lets no user namespace mount a /proc where it cannot unmount what covers a file of the old one.
+# In a user namespace, the kernel refuses to mount a new /proc while a mount covers a file of the old one.
 MASKED = """
 mount --bind /dev/null /proc/version
 exec unshare --map-root-user --mount "$@"
@@ -300,7 +300,7 @@ def test_command_ends_with_the_emulator(start: Start) -> None:
     process = start("sh", "-c", "echo ready; exec sleep 4711")
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
-    emulator, *_ = sorted(list_children(process.pid))  # the first to be started
+    emulator, *_ = sorted(list_children(process.pid))  # the emulator is started first
 
     os.kill(emulator, signal.SIGKILL)
 
@@ -312,7 +312,7 @@ def test_command_ends_with_the_emulator(start: Start) -> None:
 
 
 def test_engine_of_the_machine_is_out_of_reach(start: Start, environ: dict[str, str]) -> None:
-    """Its socket is in the file system, where no network namespace ends."""
+    """Connects to a socket in the file system, which a network namespace does not hide."""
     with tempfile.TemporaryDirectory(dir="/tmp") as runtime, socket.socket(socket.AF_UNIX) as engine:
         engine.bind(f"{runtime}/docker.sock")
         engine.listen()
@@ -345,7 +345,7 @@ def test_d25_run_as_another_user_passes_over_an_engine_in_a_closed_directory() -
             pytest.skip(f"install Python where other users may run it: {sys.executable} is root's alone")
 
     if "the kernel refuses private namespaces" in done.stderr:
-        pytest.skip("set kernel.unprivileged_userns_clone=1: other users may have no namespaces")
+        pytest.skip("other users may have no namespaces: set kernel.unprivileged_userns_clone=1")
     assert (done.returncode, done.stdout, done.stderr) == (7, f"{ANOTHER_USER}\n", "")
 
 

@@ -43,7 +43,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def trust(run: Run, ca: Path, root: Path) -> Run:
-    """Runs the command, for a server on localhost:5001, at that root."""
+    """Runs `gcr-emulator trust` for a server on localhost:5001, with that root."""
     server = ["--server", "https://localhost:5001", "--ca", str(ca), "--root", str(root)]
     return lambda *arguments: run("trust", *server, *arguments)
 

@@ -36,7 +36,7 @@ def count(database, table):
 
 
 def test_z13_no_more_policies_are_read_than_a_page_shows_people(database):
-    """Each policy has a megabyte."""
+    """Uses policies of one megabyte each."""
     rows = [
         {
             "resource": f"projects/p-{number}",

@@ -110,7 +110,7 @@ def test_an_access_token_with_a_scope_of_storage_does_not_let_act_as_anybody(api
 
 
 def test_an_unknown_account_cannot_be_told_from_a_forbidden_one(apis: Apis, ada: str) -> None:
-    path = f"/v1/projects/-/serviceAccounts/nobody@{HOST}:generateAccessToken"
+    path = f"/v1/projects/-/serviceAccounts/unknown@{HOST}:generateAccessToken"
 
     permission = "iam.serviceAccounts.getAccessToken"
     assert apis.call("POST", path, ASK, ada).body == denied(
@@ -119,7 +119,7 @@ def test_an_unknown_account_cannot_be_told_from_a_forbidden_one(apis: Apis, ada:
     missing = apis.call("POST", path, ASK)
     assert (missing.status, missing.body["error"]["message"]) == (
         404,
-        f"Gaia id not found for email nobody@{HOST}",
+        f"Gaia id not found for email unknown@{HOST}",
     )
     elsewhere = f"/v1/projects/other-project/serviceAccounts/{PULLER}:generateAccessToken"
     assert apis.call("POST", elsewhere, ASK, ada).status == 403

@@ -104,7 +104,7 @@ BAD_GRANTS: dict[str, tuple[Callable[[Apis, Key], bytes], str, str]] = {
         )
     },
     "no scope": (grant(scope=None), "invalid_scope", NEEDS_SCOPE),
-    "an ID token for nobody": (grant(scope=None, target_audience=""), "invalid_scope", NEEDS_SCOPE),
+    "an ID token without an audience": (grant(scope=None, target_audience=""), "invalid_scope", NEEDS_SCOPE),
     "an ID token for a list": (grant(target_audience=["a"]), "invalid_scope", NEEDS_SCOPE),
     "an ID token for two lines": (grant(target_audience="a\nb"), "invalid_scope", NEEDS_SCOPE),
     "an ID token for a book": (grant(target_audience="a" * 1025), "invalid_scope", NEEDS_SCOPE),

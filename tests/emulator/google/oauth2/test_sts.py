@@ -252,8 +252,8 @@ def test_the_tokens_of_known_issuers_are_members_by_their_mapping(
         policy = {"bindings": [binding]}
         assert apis.call("POST", f"{PROJECT}:setIamPolicy", {"policy": policy}).status == 200
         assert apis.call("GET", PROJECT, token=token).status == 200, member
-    nobody = federation.set_of("attribute.environment/prod")
-    policy = {"bindings": [{"role": "roles/browser", "members": [nobody, "allAuthenticatedUsers"]}]}
+    others = federation.set_of("attribute.environment/prod")
+    policy = {"bindings": [{"role": "roles/browser", "members": [others, "allAuthenticatedUsers"]}]}
     apis.call("POST", f"{PROJECT}:setIamPolicy", {"policy": policy})
     assert apis.call("GET", PROJECT, token=token).status == 403
 

@@ -122,7 +122,7 @@ def _made(apis: Apis) -> None:
 
 
 def walk(field: Field, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:
-    """Yields the path and the field of each member without members of its own."""
+    """Yields the path and the field of each member that has no members."""
     if isinstance(field, Fixed):
         yield from walk(field.field, path)
     elif isinstance(field, Map):

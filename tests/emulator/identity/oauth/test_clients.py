@@ -1,4 +1,4 @@
-"""Redirect URIs: a code goes to this machine or to a page of the client, nowhere else."""
+"""Redirect URIs: a code is sent to this machine or to a page of the client, and to no other host."""
 
 import pytest
 

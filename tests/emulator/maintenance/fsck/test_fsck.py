@@ -184,7 +184,9 @@ def test_t20_sound_directory_has_no_findings(stopped, run):
 def test_t20_directory_of_an_earlier_version_is_sound_once_it_was_migrated(stopped, run):
     (older,) = make_older(stopped)
     assert run("gc", "--data", stopped)[0] == 0
-    assert run("fsck", "--data", stopped)[0] == 1  # the upload has ended, and its file is not yet old
+    assert (
+        run("fsck", "--data", stopped)[0] == 1
+    )  # the upload has ended, and its file is younger than the delay
     assert run("gc", "--data", stopped, "--older-than", "0")[0] == 0
     assert run("fsck", "--data", stopped) == (0, "", f"{stopped} is sound\n")
     assert older.exists()
@@ -250,7 +252,7 @@ def test_d24_each_line_of_sqlite_is_a_finding_once(stopped, run):
 
 
 def test_d24_unreadable_page_is_reported_once(stopped, run):
-    """Three of the checks read the page."""
+    """Damages a page that three checks read."""
     damage_page(stopped)
     lines = run("fsck", "--data", stopped)[1].splitlines()
     assert lines.count("damaged-database emulator.db: database disk image is malformed") == 1

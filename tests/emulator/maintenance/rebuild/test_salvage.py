@@ -169,7 +169,7 @@ def test_table_that_is_lost_comes_from_the_snapshot(stopped, run):
 
 
 def test_upload_of_the_snapshot_is_not_taken_up_again(stopped, run):
-    """Uploads of a snapshot may have ended, and their pieces belong to a blob."""
+    """Checks that no upload of a snapshot continues: it may have ended, and its pieces belong to a blob."""
     save_snapshot(stopped)
     change(stopped, "DROP TABLE uploads")
     assert run("rebuild", "--data", stopped)[0] == 0

@@ -1,4 +1,4 @@
-"""Checks of Container Registry's conduct: each has a test that bears its number."""
+"""Checks of Container Registry's behaviour: each has a test with its number in the name."""
 
 import re
 

@@ -140,7 +140,7 @@ def test_check_09_garbage_and_unknown_users_are_refused(registry, account):
     for auth in (
         ("_token", "garbage"),
         ("_token", ""),
-        ("nobody", account.access_token()),
+        ("unknown", account.access_token()),
         ("", account.access_token()),
         ("_dcgcr_x_token", account.access_token()),
     ):

@@ -158,9 +158,9 @@ def test_check_29_the_catalog_has_the_caller_s_projects_and_pages_on_the_same_ho
     last = registry.call("GET", following[1:].partition(">")[0], token=token)
     assert told(last) == (200, {"repositories": ["my-project/other"]}, None)
 
-    nobody = registry.call("GET", "/v2/_catalog")
+    anonymous = registry.call("GET", "/v2/_catalog")
     challenge = 'Bearer realm="http://gcr.io/v2/token",service="gcr.io",scope="registry:catalog:*"'
-    assert (nobody.status_code, nobody.headers["WWW-Authenticate"]) == (401, challenge)
+    assert (anonymous.status_code, anonymous.headers["WWW-Authenticate"]) == (401, challenge)
 
 
 # The requests of each client: gcrane ls -r, crane ls, skopeo list-tags, podman search --list-tags.

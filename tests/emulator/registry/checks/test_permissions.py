@@ -109,6 +109,6 @@ def test_check_17_a_push_needs_the_bucket_and_the_first_makes_it(
     share_bucket(BUCKET, "roles/storage.legacyBucketWriter", legacy.member)
     token = registry.token(PUSH, auth=legacy.basic)
     assert registry.call("POST", f"/v2/{APP}/blobs/uploads/", token=token).status_code == 202
-    # A role on one host's bucket is none on another host's.
+    # A role on one host's bucket gives no permission on another host's.
     answer = registry.at("us.gcr.io").ask_token(PUSH, auth=legacy.basic)
     assert told(answer) == exchange_failed("storage.buckets.get")

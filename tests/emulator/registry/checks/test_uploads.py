@@ -108,7 +108,7 @@ def test_check_42_every_client_s_push_succeeds(call, client):
     location = call("POST", f"{UPLOADS}{query}", **begin).headers["Location"]
     sent = call("PATCH", location, **send())
     assert (sent.status_code, sent.headers["Range"]) == (202, f"0-{len(DATA) - 1}")
-    # gcloud parses and formats the query again; there is none that it could lose.
+    # gcloud parses and formats the query again; without a query it can lose nothing.
     assert "?" not in sent.headers["Location"]
     assert call("PUT", f"{sent.headers['Location']}?digest={digest_of(DATA)}").status_code == 201
     assert (call("HEAD", BLOB).status_code, call("GET", BLOB).content) == (200, DATA)
@@ -130,7 +130,7 @@ def test_check_42_gcloud_add_tag_copies_to_another_repository(call, editor):
     assert call("GET", f"{source}/v1", headers={"Accept": lists}).status_code == 404
     found = call("GET", f"{source}/v1", headers={"Accept": images})
     assert (found.status_code, digest_of(found.content)) == (200, image)
-    # Its requests to the new repository before it pushes.
+    # gcloud's requests to the new repository before it pushes.
     for reference in (image, "v2"):
         assert call("GET", f"{to}/{reference}", headers={"Accept": images}).status_code == 404
     document = found.json()

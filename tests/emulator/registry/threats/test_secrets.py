@@ -22,7 +22,7 @@ def is_secret(node):
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "encode":
         node = node.func.value
     name = getattr(node, "id", "") or getattr(node, "attr", "")
-    # A constant is in the source, and no secret.
+    # A constant in the source is not a secret.
     return not name.isupper() and name.lower().rpartition("_")[2] in SECRETS
 
 
@@ -79,17 +79,17 @@ class TestT19NobodyIsTold:
             return ("_json_key", json.dumps({**account.document, **changes}))
 
         refused = {
-            "unknown user name": ("nobody", account.key_file),
-            "unknown account": forge(client_email="nobody@my-project.iam.gserviceaccount.com"),
+            "unknown user name": ("unknown", account.key_file),
+            "unknown account": forge(client_email="unknown@my-project.iam.gserviceaccount.com"),
             "unknown key": forge(private_key_id="0" * 40),
             "key of another account": forge(private_key_id=other.document["private_key_id"]),
             "another private key": forge(private_key=other_private_key),
             "no private key": forge(private_key="x"),
             "account that is gone": gone.basic,
             "token that has expired": ("_token", expired),
-            "token of a stranger": ("_token", "ya29.x"),
+            "token that we did not issue": ("_token", "ya29.x"),
             "signed by an account that is gone": ("_token", gone.sign()),
-            "signed by nobody": ("_token", account.sign(kid="0" * 40)),
+            "signed by an unknown key": ("_token", account.sign(kid="0" * 40)),
         }
         answers = {name: shown(registry.ask_token(PULL, auth=auth)) for name, auth in refused.items()}
         assert set(answers.values()) == {answers["unknown user name"]}

@@ -209,7 +209,7 @@ class TestT13Names:
             ("POST", "blobs/uploads/"),
             ("GET", f"blobs/{digest_of(b'')}"),
         ):
-            # Sent as it is: requests would remove the dots.
+            # The URL is set after its preparation, in which requests would remove the dots.
             prepared = requests.Request(method, editor.url, auth=editor.auth).prepare()
             prepared.url = f"{editor.url}/v2/{name}/{tail}"
             assert outcome(editor.session.send(prepared))[0] in (400, 404)

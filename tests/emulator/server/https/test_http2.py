@@ -1,4 +1,4 @@
-"""HTTP/2 as clients speak it, frame by frame where no client would send such frames."""
+"""HTTP/2 as clients use it, and frame by frame where no client sends such frames."""
 
 import json
 import socket
@@ -45,7 +45,7 @@ REALM = 'Bearer realm="https://{0}/v2/token",service="{0}"'
         ([(":authority", "gcr.io")], (b"401", REALM.format("gcr.io"))),
         ([(":authority", "gcr.io"), ("host", "gcr.io")], (b"401", REALM.format("gcr.io"))),
         ([("host", "eu.gcr.io")], (b"401", REALM.format("eu.gcr.io"))),
-        # Of two names the Host header's counts, everywhere alike: Granian shows one.
+        # With two names, the Host header counts, as everywhere: Granian passes on one name only.
         ([(":authority", "gcr.io"), ("host", "eu.gcr.io")], (b"401", REALM.format("eu.gcr.io"))),
         ([], (b"400", "")),
         ([(":authority", "user@gcr.io")], (b"400", "")),

@@ -43,7 +43,7 @@ def test_versions_from_1_2_up_are_spoken(connect, context, version):
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated:DeprecationWarning")
 def test_version_1_1_is_refused(connect, context):
-    # Else OpenSSL itself would not offer it.
+    # Without this, OpenSSL itself would not offer the version.
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
     with pytest.raises(ssl.SSLError, match=r"alert (protocol version|handshake failure)"):

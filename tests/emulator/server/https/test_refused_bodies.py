@@ -4,9 +4,9 @@ import http.client
 
 import pytest
 
-# More than the kernel's buffers take: the client is still sending when the answer is there.
+# More than the kernel's buffers hold: the client is still sending when the response arrives.
 LARGE = bytes(9_000_000)
-# A client that sends its last chunk apart has not sent it when a small body is refused.
+# A client that sends its last chunk separately has not sent it when the server refuses a small body.
 SMALL = [b"x" * 100] * 2
 REFUSED = {
     "registry": ("gcr.io", "/v2/my-project/app/blobs/uploads/", 401),
@@ -23,7 +23,7 @@ REFUSED = {
 
 @pytest.fixture(params=["plain", "tls"])
 def connect_once(request, connect, context, gcr_emulator):
-    """Opens a connection of http.client, which reads nothing before it has sent all."""
+    """Opens a connection of http.client, which reads the response only after it has sent everything."""
     if request.param == "plain":
         return lambda: http.client.HTTPConnection(gcr_emulator.registry, timeout=60)
 

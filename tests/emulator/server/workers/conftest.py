@@ -51,7 +51,7 @@ class Workers:
                 os.kill(other, signal.SIGCONT)
 
     def stop(self, number=signal.SIGTERM):
-        """Its exit status and what more it said."""
+        """Sends a signal; returns the rest of the output, and the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.process.communicate(timeout=WAIT_S), self.process.returncode
@@ -63,7 +63,7 @@ def state_of(pid):
 
 @pytest.fixture(scope="session")
 def start_workers():
-    """Starts the program with options; its maker stops it."""
+    """Returns the class that starts the program with options; the test stops it."""
     return Workers
 
 
@@ -97,7 +97,7 @@ def pair(workers):
 
 @pytest.fixture
 def emulator_of(tmp_path):
-    """Makes what a test does with a server; every call is a connection of its own."""
+    """Returns a function that creates the plugin's emulator of a server; each call uses a new connection."""
     import requests
 
     class Session(requests.Session):

@@ -11,7 +11,7 @@ from support.checkout import TESTS
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
-# Its test and what that needs, to be run with the fixtures of this file.
+# The specification's test and the fixtures that it needs, run with the fixtures of this file.
 _path = TESTS / "emulator" / "registry" / "test_specification.py"
 _spec = importlib.util.spec_from_file_location("specification", _path)
 _module = importlib.util.module_from_spec(_spec)

@@ -120,6 +120,6 @@ def test_data_directory_is_free_once_the_first_was_killed(workers, start):
 
 
 def replace(workers, pid):
-    """Kills a worker; returns the server's output until another serves."""
+    """Kills a worker; returns the server's output until a new one serves."""
     os.kill(pid, signal.SIGKILL)
     return [workers.process.stderr.readline() for _ in range(2)]

@@ -16,7 +16,7 @@ LAYERS = [b"small", b"x" * 300_000]
 
 @pytest.fixture
 def call(editor):
-    """Calls the registry with one token, on a new connection each time, so that each worker takes some."""
+    """Calls the registry with one token, each time on a new connection, so that both workers get some."""
     token = editor.token(f"repository:{REPOSITORY}:pull,push")
     return lambda method, path, **options: editor.call(method, path, token=token, timeout=60, **options)
 
@@ -54,7 +54,7 @@ def test_all_are_acknowledged_and_each_is_there_once(workers, call):
 
     def push(_):
         statuses = [push_blob(call, data) for data in LAYERS]
-        # All move one tag, to the same manifests in the same order.
+        # All clients move one tag to the same manifests, in the same order.
         return statuses, [push_manifest(call, "shared", manifest) for manifest in manifests]
 
     with ThreadPoolExecutor(CLIENTS) as pool:
@@ -65,7 +65,7 @@ def test_all_are_acknowledged_and_each_is_there_once(workers, call):
         assert call("GET", f"{PATH}/blobs/{digest_of(data)}").content == data
     for manifest in manifests:
         assert call("GET", f"{PATH}/manifests/{digest_of(manifest)}").content == manifest
-    # The client that came last had pushed all the others before.
+    # The last push of each client is the last manifest.
     assert call("GET", f"{PATH}/manifests/shared").content == manifests[-1]
     tables = ("blobs", "blob_links", "manifests", "tags", "uploads", "doomed", "repositories", "buckets")
     assert {table: rows_of(workers.ready["data"], table) for table in tables} == {
@@ -78,7 +78,7 @@ def test_all_are_acknowledged_and_each_is_there_once(workers, call):
         "repositories": 1,
         "buckets": 1,
     }
-    # A piece for each blob that is no row: those of the pushes that came later are deleted.
+    # One piece for each blob that is not stored in a row: the pieces of later pushes are deleted.
     large = [data for data in LAYERS if len(data) > 65_536]
     assert len(list(Path(workers.ready["data"]).glob("pieces/*/*"))) == len(large)
 

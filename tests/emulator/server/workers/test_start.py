@@ -21,7 +21,7 @@ from docker_credential_gcr.emulator.server.supervisor import (
 from docker_credential_gcr.emulator.settings import Settings
 
 PYTHON = (sys.executable, "-c")
-# The program, whose workers are started with another Python.
+# The program, which starts its workers with another Python.
 SERVE = (
     "import sys; sys.executable = sys.argv.pop(1)\n"
     "from docker_credential_gcr.emulator.cli.main import main; sys.exit(main(sys.argv[1:]))"
@@ -31,7 +31,7 @@ MUTE = f"#!{sys.executable}\nimport os, signal\nos.write(2, b'%d\\n' % os.getpid
 
 @pytest.fixture
 def start_with(tmp_path):
-    """Starts the program with two workers and that Python for the second."""
+    """Returns a function that starts the program with two workers, and a given Python for the second."""
     started = []
 
     def start(python):
@@ -69,7 +69,7 @@ def test_d26_worker_that_does_not_begin_to_serve_fails_the_start_with_the_reason
 
     message, tasks = asyncio.run(start())
 
-    # Of two workers either may be the first to fail; nothing of either goes on.
+    # Either of the two workers may fail first; no task of either is left.
     assert message.partition(" ")[2].partition(" ")[2] == fault
     assert tasks == 1
 
@@ -100,7 +100,7 @@ def test_d26_signal_ends_a_server_that_waits_for_its_worker(start_with, tmp_path
 def test_d26_worker_that_cannot_be_started_again_is_tried_again(workers, emulator):
     health = f"{emulator.url}/_emulator/health"
     with workers.only(workers.first):
-        # Once it answers, it has opened all that it serves with.
+        # A server that answers has opened all of its files.
         assert requests.get(health, timeout=30).status_code == 200
     limits = resource.prlimit(workers.first, resource.RLIMIT_NOFILE)
     resource.prlimit(workers.first, resource.RLIMIT_NOFILE, (3, limits[1]))
@@ -129,6 +129,6 @@ def test_worker_that_dies_again_and_again_is_started_after_ever_longer_pauses():
         chosen.append(backoff.find_pause())
         now += chosen[-1] + 1
     assert chosen == [0, 1, 2, 4, 8, 16, 30, 30]
-    # It was sound for a minute.
+    # The worker has served for a minute.
     now += 60
     assert [backoff.find_pause(), backoff.find_pause()] == [0, 1]

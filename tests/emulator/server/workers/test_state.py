@@ -17,7 +17,7 @@ SCOPE = f"repository:{REPOSITORY}:pull,push"
 
 @pytest.fixture(params=["first", "other"])
 def two(request, pair):
-    """Returns the worker that gets the change, and the one that must know it."""
+    """Returns the worker that gets the change, and the one that must see it."""
     return pair if request.param == "first" else pair[::-1]
 
 
@@ -133,7 +133,7 @@ def test_any_worker_tells_the_metrics_of_all(workers, pair, emulator):
     for pid in (*pair, *pair, *pair):
         with workers.only(pid):
             assert ping(emulator) == 401
-    # A request is counted when its answer has ended, which the client may know before.
+    # A request is counted after its response, which the client may receive earlier.
     while sample(emulator, "requests_total", **labels) < 6 or sample(emulator, "requests_in_flight") > 1:
         continue
     for pid in pair:
@@ -234,7 +234,7 @@ def test_of_two_requests_at_one_location_one_gets_through_whichever_workers_have
     with workers.only(two[0]):
         slow.start()
         assert begun.wait(60)
-        # It was taken up: what is asked over the same connection's worker afterwards is answered after it.
+        # The first PATCH has begun: the same worker answers this request after it.
         assert editor.call("GET", start, token=token).headers["Range"] == "0-0"
     with workers.only(two[1]):
         first = editor.call("PATCH", start, token=token, data=b"z")
@@ -247,5 +247,5 @@ def test_of_two_requests_at_one_location_one_gets_through_whichever_workers_have
         assert editor.call("PATCH", start, token=token, data=b"z").status_code == 404
         url = f"{first.headers['Location']}?digest={digest_of(b'z')}"
         assert editor.call("PUT", url, token=token).status_code == 201
-    # The bytes of the other are deleted before it is answered.
+    # The bytes of the refused request are deleted before its response.
     assert list(Path(workers.ready["data"]).glob("pieces/*/*")) == []
