@@ -30,14 +30,14 @@ NEEDS_VARIABLE = "GCR_TEST_NEEDS"
 
 
 def pytest_configure() -> None:
-    """Sets the signals of this process, and of all that it starts, as a terminal does.
+    """Sets the signals of this process, and of all processes that it starts, as a terminal does.
 
     A shell ignores SIGINT and SIGQUIT in what it starts in the background, nohup SIGHUP. Children inherit
     that, and no shell can trap a signal that it was started to ignore.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-    # Fixtures are torn down, as after ^C.
+    # SIGTERM raises KeyboardInterrupt, so fixtures are torn down as after ^C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         # A handler, which no child inherits: the run under nohup still outlives its terminal.

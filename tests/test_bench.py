@@ -1,4 +1,4 @@
-"""scripts/bench measures commands beside bare Python and a revision beside an earlier one, in pairs."""
+"""scripts/bench measures pairs: a command and bare Python, a revision and an earlier one."""
 
 import subprocess
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What conftest.py promises of a run, seen from outside of one."""
+"""Runs of pytest with conftest.py: its promises, tested from another run."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ Run = Callable[..., tuple[list[str], str]]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Runs a module of tests with conftest.py; gives the lines of pytest's summary, and all that it said."""
+    """Runs a module of tests with conftest.py; returns the lines of pytest's summary, and all output."""
 
     def run(module: str, *arguments: str, **environ: str) -> tuple[list[str], str]:
         (tmp_path / "test_it.py").write_text(f"import os, pytest, signal, subprocess, sys\n{module}")
@@ -41,7 +41,7 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture
 def ignoring() -> Iterator[None]:
-    """Every signal that a run may inherit as ignored is, in what the test starts."""
+    """Ignores the signals of IGNORED, which the processes that a test starts inherit."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in IGNORED}
     yield
     for number, handler in before.items():

@@ -109,7 +109,7 @@ class Sandbox:
             "PIP_FIND_LINKS": str(downloads),
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "PIP_NO_COMPILE": "1",  # compiling all modules takes long, and most are never imported here
+            "PIP_NO_COMPILE": "1",  # compiling all modules takes long, and few are imported here
         }
 
     def run(self, example: str, *, role: str = "roles/editor") -> "subprocess.CompletedProcess[str]":

@@ -22,7 +22,7 @@ UNAVAILABLE = 69
 
 @pytest.fixture
 def environ() -> Iterator[dict[str, str]]:
-    """The machine's cache, in which a test leaves nothing; other runs of the script may have their place."""
+    """Yields the script's variables; checks that no mount and no run's directory is left in the cache."""
     if not (CACHE / "bookworm").exists():
         reason = "no base system: scripts/fresh bookworm true"
         pytest.fail(reason) if os.environ.get("GCR_TEST_NEEDS") == "all" else pytest.skip(reason)
@@ -77,7 +77,7 @@ def test_a_killed_run_is_the_end_of_its_processes_and_the_next_removes_its_files
         assert process.stdout is not None
         assert [process.stdout.readline() for _ in range(2)][1] == "started\n"
         process.send_signal(signal.SIGKILL)
-        process.stdout.read()  # to its end: no process holds it any more
+        process.stdout.read()  # reads to the end: no process has it open any more
 
     assert run("bookworm", "true", environ=environ).returncode == 0
 

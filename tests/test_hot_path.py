@@ -27,7 +27,7 @@ ANSWER = b'{"ServerURL":"gcr.io","Username":"oauth2accesstoken","Secret":"ya29.c
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """Returns the environment of a home with a cached token for Google, and a key that cannot buy another."""
+    """Returns the environment of a home with a cached token for Google, and a key that gets no other."""
     key = tmp_path / "key.json"
     key.write_text("never read while the token is fresh")
     found = {
@@ -49,7 +49,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def program() -> list[str]:
-    """Returns the installed program; skips in a source checkout, whose start takes longer."""
+    """Returns the installed program; skips the test in a source checkout, which starts slower."""
     if not SCRIPT.exists() or "site-packages" not in cache.__file__:
         pytest.skip(
             f"{cache.__file__} is no installed package: build a wheel, and install that for these tests"

@@ -33,7 +33,7 @@ finally:
     {report}
 """
 REPORT = 'open(os.environ["LOADED"], "w").write(" ".join(sys.modules))'
-# Modules of the standard library that cost half a millisecond or more, most of it for what they load in turn.
+# Modules of the standard library that cost half a millisecond or more, most of it for the modules they load.
 DEAR = {
     *("argparse", "ast", "asyncio", "base64", "concurrent.futures", "configparser", "contextlib", "csv"),
     *("ctypes", "dataclasses", "datetime", "decimal", "difflib", "email", "email.utils", "enum", "getpass"),
@@ -46,10 +46,10 @@ DEAR = {
 
 
 class Row(NamedTuple):
-    """Command with the modules that it loads: our own, and of DEAR and of other distributions at most these.
+    """Command with the modules that it loads: all of ours, and at most these of DEAR and other distributions.
 
-    Where `is_all`, the others are all that is loaded. `cached` are the settings of gcr.io with a cached
-    token; `source` is a way to a first token.
+    With `is_all`, `others` are all others, not only those of DEAR. `cached` are the settings of gcr.io with
+    a cached token; `source` is a source of a first token.
     """
 
     arguments: str
@@ -82,20 +82,20 @@ CONFIGURE = (
     f"{COMMAND} {CONFIG} {DOCKER} {HOSTS} {EDIT} cli.configure_docker cli.terminal "
     f"{inside('helper.configure', 'configure environment helper_config undo_record')}"
 )
-FILES = "contextlib enum json re"  # what writes a file loads these; click brings most of them
+FILES = "contextlib enum json re"  # loaded to write a file; click loads most of them
 URLS = "ipaddress urllib.parse"
 SIGNING = f"{FILES} {URLS} ast base64 cryptography dataclasses inspect random typing"  # cryptography's, 19 ms
 SENDING = "email email.utils http http.client signal socket ssl string subprocess"  # http.client's, 22 ms
 
-# What http.client loads, 22 ms of it, and what we load of it ourselves. Names with _ at their start are parts
-# of these.
+# Modules that http.client loads, in 22 ms, also where we import them ourselves. Names with _ at their start
+# are parts of these.
 PARTS = (
     "array base64 binascii bisect calendar collections contextlib copy copyreg datetime email encodings enum "
     "errno fcntl functools http ipaddress itertools keyword locale math operator quopri random re reprlib "
     "select selectors socket sre_compile sre_constants sre_parse ssl string stringprep struct threading "
     "types typing unicodedata urllib uu warnings weakref"
 )
-# What cryptography loads, 19 ms of it.
+# Modules that cryptography loads, in 19 ms.
 SIGNERS = (
     "__future__ annotationlib ast bcrypt cryptography dataclasses dis importlib inspect linecache opcode "
     "token tokenize"
@@ -126,7 +126,7 @@ def make_first(source: str, own: str, others: str = "") -> Row:
 
 
 def make_cached(own: str, **settings: Any) -> Row:
-    """Returns the row of a cached token, whose source is found by name and does not ask."""
+    """Returns the row of a cached token, whose source is found by name and sends no request."""
     return Row("get", f"{CACHED} {own}", BARE, question="gcr.io", is_all=True, cached=settings)
 
 
@@ -254,7 +254,7 @@ def server(certificate: Path, request: pytest.FixtureRequest) -> Iterator[Endpoi
 
 
 def answer(handler: Handler) -> None:
-    """Answers as any endpoint of Google does."""
+    """Answers as every Google endpoint does."""
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
     token = {"access_token": "ya29.x", "expires_in": 3600, "accessToken": "ya29.x", "expireTime": until}
     handler.end(200, json.dumps(token).encode(), Metadata_Flavor="Google")
@@ -263,7 +263,7 @@ def answer(handler: Handler) -> None:
 def write_source(
     name: str, folder: Path, url: str, key: dict[str, str], environ: dict[str, str]
 ) -> str | dict[str, object]:
-    """Returns a token source, after writing what it reads."""
+    """Writes the files of a token source, and returns the source."""
     document: dict[str, object] = {
         **(key if name.startswith("a key") else PERSON),
         "token_uri": f"{url}/token",
@@ -306,7 +306,7 @@ def cache_token(settings: dict[str, Any], environ: dict[str, str]) -> None:
 
 
 def buy_token(source: str, server: EndpointServer, environ: dict[str, str], key: dict[str, str]) -> None:
-    """Configures a way to a first token, from an endpoint that is asked without a proxy."""
+    """Configures a source of a first token, with an endpoint that is reached without a proxy."""
     home = Path(environ["HOME"])
     url = f"{'https' if 'TLS' in source else 'http'}://{server.host}"
     environ["DOCKER_CREDENTIAL_GCR_CONFIG"] = str(home / "config.json")
@@ -316,7 +316,7 @@ def buy_token(source: str, server: EndpointServer, environ: dict[str, str], key:
 
 @pytest.fixture
 def environ(tmp_path: Path, private_key: str) -> dict[str, str]:
-    """Returns the environment of a home with a key, where docker asks this program for two registries."""
+    """Returns the environment of a home with a key, whose docker asks this program for two registries."""
     key = {"type": "service_account", "client_email": "ci@p.iam", "private_key": private_key}
     (tmp_path / "key.json").write_text(json.dumps(key))
     (tmp_path / ".docker").mkdir()
@@ -349,7 +349,7 @@ def list_loaded(code: str, environ: dict[str, str], *arguments: str, question: s
 
 
 def make_question(row: Row, key: dict[str, str]) -> str:
-    """Returns what docker writes to the program: a host, or a login of one."""
+    """Returns docker's input to the program: a host, or the login for a host."""
     host = "quay.example" if row.question == "QUAY" else "gcr.io"
     login = {"ServerURL": host, "Username": "oauth2accesstoken", "Secret": "ya29.token"}
     if row.question == "KEY":
@@ -393,7 +393,7 @@ def test_a_command_loads_what_is_written_here(
         assert loaded - set(row.others.split()) == set()
         return
     packages = {module.partition(".")[0] for module in loaded}
-    # Others are parts of a distribution that it compiles.
+    # Other names are parts that a distribution has compiled.
     public = {name for name in packages if name.isidentifier() and not name.startswith("_")}
     others = public if row.is_all else (public - set(sys.stdlib_module_names)) | DEAR & loaded
     assert others - {*row.others.split(), "__future__"} == set()

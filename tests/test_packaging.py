@@ -1,4 +1,4 @@
-"""What people install: the contents of sdist and wheel, and what each extra makes work.
+"""Packaging: the contents of sdist and wheel, and the programs that work with each extra.
 
 scripts/test names the distributions that it built in GCR_TEST_SDIST and GCR_TEST_WHEEL; without
 them they are built here, which needs `build`.
@@ -30,7 +30,7 @@ LAUNCHER = f"{NAME}.data/scripts/docker-credential-gcr"
 
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The sdist and the wheel."""
+    """Returns the sdist and the wheel; builds them unless scripts/test has done so."""
     built = [os.environ.get(name) for name in ("GCR_TEST_SDIST", "GCR_TEST_WHEEL")]
     if built[0] and built[1]:
         return Path(built[0]), Path(built[1])
@@ -59,7 +59,7 @@ def metadata(wheel: zipfile.ZipFile) -> Message:
 
 @pytest.fixture(scope="module")
 def programs(distributions: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment which holds the wheel without any extra."""
+    """Returns the directory of programs of an environment with the wheel and no extra."""
     environment = tmp_path_factory.mktemp("bare") / "environment"
     _run([sys.executable, "-m", "venv", environment])
     _run([environment / "bin" / "python", "-m", "pip", "install", "--quiet", distributions[1]])
@@ -196,7 +196,7 @@ def test_an_install_without_extras_says_which_one_the_emulator_needs(programs: P
 
 
 def test_d01_no_message_of_the_package_installs_by_name_from_an_index() -> None:
-    """The package is not published there: another one could be, under its name."""
+    """Checks for unsafe advice: the name is free on the index, so another project could publish under it."""
     found = {
         str(path.relative_to(ROOT)): named
         for path in (ROOT / "docker_credential_gcr").rglob("*.py")
@@ -222,7 +222,7 @@ def test_d01_walk_sees_what_a_message_installs(source: str, found: list[str]) ->
 
 
 def find_installs_by_name(source: str) -> list[str]:
-    """The commands in a module's texts that install something else than what is in the current directory."""
+    """Returns the commands in a module's texts that do not install from the current directory."""
     nodes = list(ast.walk(ast.parse(source)))
     formatted = [node for node in nodes if isinstance(node, ast.JoinedStr)]
     parts = {id(part) for node in formatted for part in node.values}

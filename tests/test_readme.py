@@ -40,7 +40,7 @@ def is_program(block: str) -> bool:
 
 
 def pages_with(language: str, chosen: Callable[[str], bool] = bool) -> list[Any]:
-    """Returns the pages that have such blocks; if the blocks use curl, the test needs it."""
+    """Returns the pages with blocks in that language; a test whose blocks use curl needs it."""
     blocks = {page: list(filter(chosen, read_blocks(page, language))) for page in PAGES}
     return [
         pytest.param(
@@ -53,7 +53,7 @@ def pages_with(language: str, chosen: Callable[[str], bool] = bool) -> list[Any]
 
 @pytest.fixture
 def environ(gcr_emulator: Any, tmp_path: Path) -> dict[str, str]:
-    """Returns a home without any configuration; PATH has a docker that really pushes, and our programs."""
+    """Returns the environment of an empty home; PATH has our programs, and a docker that really pushes."""
     return {
         "PATH": f"{make_programs(tmp_path / 'programs')}:{PROGRAMS}:/usr/bin:/bin",
         "HOME": str(tmp_path),
@@ -66,7 +66,7 @@ def test_the_sh_blocks_of_a_page_run_in_their_order(
     page: Path, gcr_emulator: Any, environ: dict[str, str], tmp_path: Path
 ) -> None:
     script = "\n".join(read_blocks(page, "sh")).replace("localhost:5000", gcr_emulator.registry)
-    # `sh -e` passes over a failed `!`.
+    # `sh -e` continues after a failed `!`.
     script = re.sub(
         r"^! (.+)$", r"if \1; then echo 'it did not fail' >&2; exit 1; fi", script, flags=re.MULTILINE
     )

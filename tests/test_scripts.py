@@ -1,4 +1,4 @@
-"""The scripts do what README says of them, and leave nothing behind.
+"""Scripts do what README says about them, and leave nothing behind.
 
 scripts/test names the wheel that it built in GCR_TEST_WHEEL, which scripts/try then installs
 instead of building one.
@@ -24,7 +24,7 @@ LIMIT_S = 300
 
 @pytest.fixture
 def environ() -> Iterator[dict[str, str]]:
-    """A temporary directory of its own, in which nothing may be left."""
+    """Yields variables with a separate temporary directory, in which a script leaves nothing."""
     # podman refuses a directory whose name is as long as that of tmp_path.
     with tempfile.TemporaryDirectory(dir="/tmp") as directory:
         yield {**os.environ, "TMPDIR": directory}
@@ -33,7 +33,7 @@ def environ() -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def foreign_realm() -> Iterator[str]:
-    """A registry whose challenge names a realm on another host."""
+    """Yields the host of a registry whose challenge names a realm on another host."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -110,7 +110,7 @@ def test_d06_what_try_prints_can_be_typed_and_does_the_same(environ: dict[str, s
 
 def test_try_leaves_nothing_when_it_is_interrupted(environ: dict[str, str]) -> None:
     command = [sys.executable, SCRIPTS / "try", "--client", "builtin"]
-    environ["GCR_TEST_ENVIRONMENT"] = sys.prefix  # what this test runs in is good for the script too
+    environ["GCR_TEST_ENVIRONMENT"] = sys.prefix  # the script uses this test's environment
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -180,7 +180,7 @@ def _run(script: str, *arguments: str, environ: dict[str, str]) -> "subprocess.C
 
 
 def _find_processes(directory: str) -> list[str]:
-    """The command lines of the processes that were started in the directory's environment."""
+    """Returns the command lines of the processes whose variables name the directory."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""What a message may repeat and what it describes, in the helper and the emulator."""
+"""Forms of secrets: texts that a message may repeat, and those that it describes, in both products."""
 
 import pytest
 from support.secret_values import KEY, PEM, SECRETS

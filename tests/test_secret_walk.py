@@ -1,4 +1,4 @@
-"""A secret in the place of a path, a host, a name or a URL is never repeated: a walk over all that takes one.
+"""Secrets in the place of a path, a host, a name or a URL are never repeated: a walk over all parameters.
 
 The options come from click and argparse, the variables from the product's table: a new one is walked, too.
 """
@@ -35,7 +35,7 @@ REQUEST = json.dumps(
         "image": f"{HOST}/p/app",
     }
 )
-# What is read for something else than a path, a host, a name or a URL, and is never in a message.
+# Variables for something else than a path, a host, a name or a URL, which no message repeats.
 OTHER_VARIABLES = {
     *("COMP_LAST", "COMP_WORDS", "NO_COLOR"),
     *("METADATA_SERVER_DETECTION", "NO_GCE_CHECK"),
@@ -62,7 +62,7 @@ class Home:
         patch.chdir(folder)
 
     def run(self, *calls: Callable[[], object], **environ: str) -> str:
-        """Everything that the calls leave: output, exceptions, the log, the names of files."""
+        """Runs the calls; returns all that they leave: output, exceptions, the log, the names of files."""
         raised = []
         with self.patch.context() as patch:
             for name in list(os.environ):
@@ -240,7 +240,7 @@ def test_z01_the_table_names_every_variable_that_is_read() -> None:
 
 
 def find_variables(path: Path) -> Iterator[str]:
-    """The variables that a module of the helper or of the kubelet's plugin reads by their names."""
+    """Yields the variables that a module reads by their names; none for the emulator's modules."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     if parts[0] in ("emulator", "pytest_plugin"):
         return
@@ -257,7 +257,7 @@ def find_variables(path: Path) -> Iterator[str]:
 
 
 def find_name(mapping: str, key: ast.expr, module: Mapping[str, object]) -> Iterator[str]:
-    """The name, where the mapping is an environment, and the key a text, a constant or one of two texts."""
+    """Yields the names that a key has, if the mapping is an environment: a text, a constant, or two texts."""
     if mapping.rpartition(".")[2] != "environ":
         return
     if isinstance(key, ast.BinOp):

@@ -1,4 +1,4 @@
-"""Sizes of folders, modules and functions: the limits that keep each of them to be read in one go."""
+"""Sizes of folders, modules and functions: limits, so that each can be read at once."""
 
 from pathlib import Path
 

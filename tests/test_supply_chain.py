@@ -1,5 +1,5 @@
-"""T21: what is installed is locked and hashed, what is built is reproducible and listed, and what is
-run is never looked up by its bare name. How gcloud is found: tests/helper/token_sources/test_gcloud.py.
+"""Supply chain (T21): dependencies are locked and hashed, builds are reproducible and listed, and no program
+is run by its bare name. How gcloud is found: tests/helper/token_sources/test_gcloud.py.
 
 scripts/test names the distributions that it built in GCR_TEST_SDIST and GCR_TEST_WHEEL; without them
 they are built here.
@@ -32,7 +32,7 @@ LIMIT_S = 600
 
 
 def read_lock(name: str) -> dict[str, list[str]]:
-    """The pins of a lock file by name; a package may have one for some Pythons and another for others."""
+    """Returns the pins of a lock file by name; a package may have several, for different Pythons."""
     text = (SCRIPTS / f"requirements-{name}.txt").read_text(encoding="utf-8")
     pins: dict[str, list[str]] = {}
     for line in text.replace("\\\n", " ").splitlines():
@@ -103,7 +103,7 @@ def test_what_setup_cfg_asks_for_is_locked_as_it_allows() -> None:
 
 
 def build(checkout: Path, directory: Path, *, umask: int = -1, **environ: str) -> Path:
-    """What scripts/build of a checkout makes."""
+    """Runs scripts/build of a checkout; returns the directory of its output."""
     done = subprocess.run(
         [sys.executable, checkout / "scripts" / "build", directory],
         env={**os.environ, **environ},
@@ -118,7 +118,7 @@ def build(checkout: Path, directory: Path, *, umask: int = -1, **environ: str) -
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A release of the same sources at another place, of another age, under another umask and time zone."""
+    """Builds the same sources with other paths, times, modes, umask and time zone; returns the directory."""
     directory = tmp_path_factory.mktemp("release")
     leave = shutil.ignore_patterns(
         ".git", ".nox", ".*_cache", ".hypothesis", ".venv", "__pycache__", "*.egg-info"
@@ -132,7 +132,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The sdist and the wheel, as they were built before."""
+    """Returns the sdist and the wheel that were built before, or builds them."""
     built = [os.environ.get(name) for name in ("GCR_TEST_SDIST", "GCR_TEST_WHEEL")]
     if all(built):
         return [Path(path) for path in built if path]
@@ -230,7 +230,7 @@ SHELLS = {
 
 
 def find_look_ups(source: str) -> list[int]:
-    """The lines which leave it to a shell or to PATH which program is run."""
+    """Returns the lines that let a shell or PATH choose the program."""
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     return [call.lineno for call in calls if ast.unparse(call.func) in SHELLS or is_look_up(call)]
 

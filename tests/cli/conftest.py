@@ -35,7 +35,7 @@ class Cli:
         self.programs = directory / "bin"
         self.programs.mkdir()
         self.write_program("docker-credential-gcr", "")
-        # A test must not depend on a metadata server of this machine.
+        # Tests do not depend on this machine's metadata server.
         self.environ = {
             "HOME": str(self.home),
             "PATH": f"{self.programs}:{os.defpath}",
@@ -54,7 +54,7 @@ class Cli:
             stack.enter_context(replace_streams(*streams))
             try:
                 status = main(list(arguments))
-            except SystemExit as end:  # click ends so after completions
+            except SystemExit as end:  # click raises it after completions
                 status = int(end.code or 0)
         texts = [stream.detach().getvalue().decode() for stream in streams[1:]]
         return Outcome(status, *texts)

@@ -419,7 +419,7 @@ def test_edge_15_sudo_with_a_home_is_told_of(cli: Any) -> None:
 
 
 def test_threat_03_a_file_is_edited_atomically_and_under_a_lock(cli: Any) -> None:
-    """Other processes see the whole old file or the whole new one, private, and no other file afterwards."""
+    """Checks that a reader sees the whole old file or the whole new one, private, and no other."""
     before = '{\n  "auths": {\n    "x.io": {\n      "auth": "dTpw"\n    }\n  },\n  "zzz": 1.0\n}\n'
     cli.write(cli.docker, before)
     cli.docker.chmod(0o600)

@@ -25,7 +25,7 @@ IDS = [f"B-Z11-{name}, {command[0]}" for name, command in CASES]
 def prepare(cli: Any, monkeypatch: pytest.MonkeyPatch, file: File) -> Path:
     """Writes the configuration that names the file; returns the path of the file."""
     cli.write(cli.own, json.dumps(file.settings))
-    for name, document in file.beside.items():
+    for name, document in file.other_files.items():
         (cli.directory / name).write_text(document if isinstance(document, str) else json.dumps(document))
     for name, value in file.environ.items():  # google-auth reads the environment of the process
         monkeypatch.setenv(name, value)
@@ -36,7 +36,7 @@ def prepare(cli: Any, monkeypatch: pytest.MonkeyPatch, file: File) -> Path:
 
 
 def run(cli: Any, command: tuple[str, ...], environ: dict[str, str]) -> tuple[int, str]:
-    """Returns the status and the output; a verb gets its second word on stdin, as docker gives it."""
+    """Returns the status and the output; a verb gets its second word on stdin, as from docker."""
     if command[0] not in VERBS:
         outcome = cli(*command, **environ)
         return outcome.status, outcome.stdout + outcome.stderr
@@ -126,8 +126,8 @@ def test_z25_a_member_of_another_type_is_no_fault_of_the_program(
             check(*run(cli, command, file.environ))
 
 
-# Runs a command, then prints on stderr its exit status and its memory in KiB. A separate process does it:
-# a child counts the memory of its parent, and pytest uses more than the limit.
+# Runs a command, then prints on stderr its exit status and its memory in KiB. This is a separate process:
+# the peak of a child counts its parent's memory, and pytest uses more than the limit.
 MEASURE = """
 import resource, subprocess, sys
 status = subprocess.run(sys.argv[1:]).returncode

@@ -1,4 +1,4 @@
-"""The commands `login` and `logout`: with a browser, a pasted URL or a key; and that all is forgotten."""
+"""The commands `login` and `logout`: with a browser, a pasted URL or a key; logout deletes all of it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Output to a device, a FIFO or /dev/stdout: it is written, and not replaced, read or chmodded."""
+"""Output to a device, a FIFO or /dev/stdout: it is written, without replacing, reading or chmod."""
 
 import base64
 import json

@@ -91,7 +91,7 @@ def test_second_get_sends_no_request(gcr_emulator, helper):
 
 
 def test_fifty_parallel_gets_buy_one_token(gcr_emulator, helper):
-    # More time than usual: fifty interpreters start at once.
+    # A longer limit than usual: fifty interpreters start at once.
     options = {"env": helper.environ | {"DOCKER_CREDENTIAL_GCR_TIMEOUT": "120"}}
     options |= {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with ExitStack() as stack:

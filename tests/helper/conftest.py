@@ -71,9 +71,9 @@ class TokenHandler(LoopbackHandler):
         self.end(answer.status, answer.body, **answer.headers)
 
 
-# What a secret looks like in this suite; every token, login and key in it has one of these shapes.
+# The forms of secrets: every token, login and key in this suite has one of them.
 SECRETS = re.compile(r"ya29\.[\w-]|1//\w|eyJ[\w-]{6}|PRIVATE KEY|s3cret|GOCSPX-")
-# The files in which the helper, or a keyring, is to keep them; and those on their way there.
+# The files in which the helper or a keyring stores secrets, and the temporary files of their writes.
 STORES = re.compile(r"([0-9a-f]{32}|docker_credential_gcr_logins|secrets)\.json(\.[0-9a-f]{8}\.tmp)?")
 
 
@@ -115,7 +115,7 @@ class Helper:
         self.directory = directory
         self.config = self.home / ".config/gcloud/docker_credential_gcr_config.json"
         self.cache = self.home / ".cache/docker-credential-gcr"
-        # No metadata server: whether this machine has one is no business of a test.
+        # No metadata server: tests do not depend on this machine's.
         self.environ = {"HOME": str(self.home), "PATH": os.defpath, "NO_GCE_CHECK": "true"}
 
     def __call__(self, *arguments: str, stdin: str | bytes = b"", **environ: str) -> Outcome:

@@ -60,9 +60,9 @@ def keys(make_key: Callable[..., Path], encrypted_key: str, elliptic_key: str) -
     return Keys(make_key(), make_key, encrypted_key, elliptic_key)
 
 
-# Python 3.14 follows as deep as the largest file goes, and finds nothing there.
+# Python 3.14 parses as deep as the largest file can be, and finds no entry there.
 TOO_DEEP = "nested too deeply" if sys.version_info < (3, 14) else "line 1 column 65001: Expecting value"
-# What is done to the key file, and what is then said of it (PATH is its path).
+# The change of the key file, and the message about it (PATH is its path).
 KEY_FILES: dict[str, tuple[Callable[[Keys], object], str]] = {
     "missing": (
         lambda keys: keys.path.unlink(),
@@ -248,7 +248,7 @@ def test_a_trailing_comma_in_config_json_is_refused_with_its_line(helper: Any) -
 
     outcome = helper("configure-docker")
 
-    # Python 3.13 points at the comma, those before it behind it.
+    # Python 3.13 points at the comma, earlier versions point behind it.
     position = ["line 2 column 14: Illegal trailing comma before end of object"]
     position += ["line 3 column 1: Expecting property name enclosed in double quotes"]
     hint = "hint: correct the file, or move it away\n"

@@ -18,7 +18,7 @@ HUB = "https://index.docker.io/v1/"
 FILE = "set DOCKER_CREDENTIAL_GCR_KEYRING=file to store logins in a private file"
 CUTS = f"the keyring does not store what it is given: {FILE}"
 
-# Keyrings that fail in the ways of real ones; `good` keeps its secrets in a file beside it.
+# Keyrings that fail as real ones do; `good` keeps its secrets in a file next to the module.
 KEYRINGS = """
 import json, os, time
 from keyring import backend, errors
@@ -218,7 +218,7 @@ def test_a_login_in_a_keyring_that_has_gone(store: Store, name: str) -> None:
 
     get, erase = store.run("get", HUB), store.run("erase", HUB)
 
-    if "null" in name:  # there is no keyring at all: nothing to be found, nothing to be erased
+    if "null" in name:  # there is no keyring: no login is found, and erase has nothing to do
         assert (get, erase[0]) == (NOT_FOUND, 0)
     elif name == "Cuts":
         assert (get, erase[0]) == (answer_of(HUB, secret="s3c"), 0)
@@ -347,7 +347,7 @@ def test_a_key_from_docker_login_becomes_the_hosts_first_source(
     assert store.run("get", "localhost:5000") == NOT_FOUND
     assert store.login("http://localhost:5000/v2/", username, secret) == done
     assert [store.run("get", "localhost:5000") for _ in range(2)] == [token] * 2
-    # docker login hands the token back: the key stays.
+    # docker login passes the token to `store`: the key stays.
     assert store.login("localhost:5000", "oauth2accesstoken", "ya29.1") == done
     assert store.run("get", "localhost:5000") == token
     assert len(token_server.requests) == 1

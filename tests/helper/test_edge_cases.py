@@ -35,7 +35,7 @@ def configured(helper: Any, make_key: Callable[..., Path]) -> Any:
     return helper
 
 
-# What is done to the environment; with all of it, the configuration is named by its variable.
+# The change of the environment; in each, a variable names the configuration.
 HOMES: dict[str, Callable[[Path], dict[str, str | None]]] = {
     "HOME empty": lambda _: {"HOME": ""},
     "HOME nonexistent": lambda folder: {"HOME": str(folder / "nonexistent/home")},
@@ -60,7 +60,9 @@ def test_edge_16_a_get_survives_its_environment(configured: Any, tmp_path: Path,
     environ = {key: value or "" for key, value in HOMES[name](tmp_path).items()}
     environ["DOCKER_CREDENTIAL_GCR_CONFIG"] = str(configured.config)
     if name == "HOME empty":
-        environ["DOCKER_CREDENTIAL_GCR_CACHE"] = "off"  # else that of the password database is written to
+        environ["DOCKER_CREDENTIAL_GCR_CACHE"] = (
+            "off"  # otherwise the cache is below the home in the password database
+        )
 
     assert see(configured("get", stdin=HOST, **environ)) == answer_of("ya29.1")
 
@@ -154,7 +156,7 @@ def test_edge_17_googles_port_and_case_do_not_matter(helper: Any, tmp_path: Path
         (("--help",), 0, ["stdout"]),
         (("-h",), 0, ["stdout"]),
         (("unknown",), 2, ["stderr"]),
-        (("get", "a", "b"), 1, ["stdout", "stderr"]),  # for docker, and for a person
+        (("get", "a", "b"), 1, ["stdout", "stderr"]),  # stdout is for docker, stderr for the user
     ],
     ids=lambda value: f"23-{value}",
 )
@@ -191,12 +193,12 @@ def test_edge_24_a_cache_entry_that_is_not_to_be_trusted(configured: Any, name: 
     assert see(configured("get", stdin=HOST)) == answer_of("ya29.2")
 
 
-# Seconds left, seconds since it was bought, and whether the token is still the answer.
+# Seconds until the token expires, seconds since it was fetched, and whether `get` still returns it.
 AGES = {
     "25-expires in 5 s": (5, 3595, False),
     "25-expires in 9 s": (9, 3591, False),
     "25-expired": (-1, 3601, False),
-    # Time passes until the helper looks; test_tokens.py has the second itself.
+    # Time passes until the helper reads the clock; test_tokens.py tests the exact second.
     "25-a minute over MinTTL": (360, 3240, True),
     "25-a second under MinTTL": (299, 3301, False),
     "25-far future": (10 * 365 * 86400, 0, False),
@@ -385,7 +387,7 @@ def test_edge_38_a_server_without_a_certificate_is_named(
 
 
 def test_edge_40_docker_login_and_logout_by_protocol(configured: Any) -> None:
-    """Makes docker's calls in their order: get, store of the same token, four erases."""
+    """Sends docker's calls in their order: get, store of the same token, four erases."""
     get = configured("get", stdin=HOST)
     secret = json.loads(get.stdout)["Secret"]
     triple = {"ServerURL": HOST, "Username": "oauth2accesstoken", "Secret": secret}

@@ -13,7 +13,7 @@ from docker_credential_gcr.helper.configure.environment import Problem
 
 SCRIPT = "import sys\nsys.stdout.write(repr(sys.argv[1:]))\n"
 ARGUMENTS = ["version", "$HOME 'x'"]
-# Directories that pip's line cannot name, with what is said of the interpreter's path.
+# Directories that pip's `#!` line cannot name, with the message about the interpreter's path.
 DIRECTORIES = {
     "a space": ("a b", "has a space"),
     "a tab": ("a\tb", "has a space"),

@@ -39,7 +39,7 @@ def find_expressions() -> dict[str, re.Pattern[str]]:
 
 
 EXPRESSIONS = find_expressions()
-# For each expression the text that makes it work hardest, of about `size` characters.
+# For each expression, the worst text of about `size` characters.
 HARDEST: dict[str, tuple[Callable[[int], str], ...]] = {
     "helper.redaction.SECRETS": (
         lambda size: "a/" * (size // 2),
@@ -99,7 +99,7 @@ def measure(work: Callable[[str], object], make: Callable[[int], str]) -> float:
             started = time.thread_time()
             work(text)
             best[index] = min(best[index], time.thread_time() - started)
-        # What takes no time at all is no matter of a factor.
+        # A time of zero has no factor.
         factor = (best[1] + 1e-4) / (best[0] + 1e-4)
         if factor < 5:
             break

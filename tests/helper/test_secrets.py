@@ -133,7 +133,7 @@ def test_t04_the_cache_is_0600_in_0700_and_a_foreign_or_open_file_is_not_used(
     assert secrets == [f"ya29.{number}" for number in range(1, len(secrets) + 1)]
 
 
-# An environment that fails for every name but the log's, with a secret in the text of the exception.
+# An environment that fails for each name but the log's; the exception's text has a secret.
 FAULT = """
 import io, sys
 from docker_credential_gcr.helper import protocol

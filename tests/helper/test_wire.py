@@ -41,7 +41,7 @@ def test_loads_raises_what_json_raises(text: str) -> None:
     assert str(raised.value) == expected
 
 
-# What `json` takes, and what is said of it here.
+# Documents that `json` accepts, and the message of our decoder.
 REFUSED = {
     "a constant": ("[NaN]", "NaN is not JSON"),
     "another constant": ("-Infinity", "-Infinity is not JSON"),

@@ -1,4 +1,4 @@
-"""Backend of `keyring`: for which services it answers, and which it leaves to the other backends."""
+"""Backend of `keyring`: the services that it answers, and those that it leaves to other backends."""
 
 import json
 import os

@@ -72,7 +72,7 @@ def environ(gcr_emulator: Any, index: Index, tmp_path: Path) -> dict[str, str]:
     return {
         "HOME": str(tmp_path),
         "PATH": os.defpath,
-        "PIP_CONFIG_FILE": os.devnull,  # --isolated alone leaves the machine's own in force
+        "PIP_CONFIG_FILE": os.devnull,  # --isolated alone keeps the machine's settings
         "DOCKER_CREDENTIAL_GCR_CONFIG": str(configuration),
         "DOCKER_CREDENTIAL_GCR_CACHE_DIR": str(index.cache),
     }

@@ -1,4 +1,4 @@
-"""Paths of the checkout that holds these tests."""
+"""Paths of the checkout in which these tests are."""
 
 from pathlib import Path
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Seconds for what takes one: the machine may be busy with ten times as much as it has processors for.
+# For what takes a second on an idle machine: this one may have ten times as much work as processors.
 LIMIT_S = 60
-# Those that a session's fixture started: they outlive the test that was the first to need it.
+# PIDs that a session's fixture started: they outlive the first test that needs the fixture.
 OF_THE_SESSION: set[int] = set()
 
 
@@ -26,7 +26,7 @@ class Outcome:
 
     @property
     def lines(self) -> list[str]:
-        """Returns the lines of its stderr that are not blank."""
+        """Returns the lines of stderr that are not blank."""
         return [line for line in self.stderr.splitlines() if line.strip()]
 
 
@@ -34,7 +34,7 @@ class Outcome:
 def running(command: Sequence[object], **options: Any) -> Iterator["subprocess.Popen[Any]"]:
     """Starts a program, and kills it at the end of the block if it still runs.
 
-    `with subprocess.Popen(…)` would wait for it without a limit, when the test has failed.
+    `with subprocess.Popen(…)` would wait for it without a limit after a failure of the test.
     """
     process = subprocess.Popen([*map(str, command)], **options)
     try:
@@ -44,12 +44,12 @@ def running(command: Sequence[object], **options: Any) -> Iterator["subprocess.P
             end([process.pid])
             process.wait(LIMIT_S)
         for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
-            with suppress(OSError):  # stdin may hold what the program never read
+            with suppress(OSError):  # stdin may hold bytes that the program has not read
                 stream.close()
 
 
 def await_end(*pids: int) -> None:
-    """Waits until processes have ended that are not this one's children."""
+    """Waits until processes have ended that are not children of this process."""
     for pid in pids:
         try:
             handle = os.pidfd_open(pid)
@@ -57,14 +57,14 @@ def await_end(*pids: int) -> None:
             continue
         readable, _, _ = select.select([handle], [], [], LIMIT_S)
         os.close(handle)
-        assert readable, f"process {pid} runs on"
+        assert readable, f"process {pid} still runs"
 
 
 def list_children(pid: int | str = "self") -> dict[int, str]:
     """Returns the command lines of a process's running children by PID; only Linux has them."""
     children = {}
     for child in _list_numbers(pid):
-        with suppress(OSError):  # it has ended
+        with suppress(OSError):  # the child has ended
             children[child] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ").strip()
     # A zombie has no command line.
     return {child: command for child, command in children.items() if command}
@@ -81,7 +81,7 @@ def _list_numbers(pid: int | str) -> list[int]:
 def end(pids: Iterable[int]) -> None:
     """Kills processes with their descendants."""
     for pid in pids:
-        children = _list_numbers(pid)  # one that is becoming another program has no command line meanwhile
+        children = _list_numbers(pid)  # not list_children: during an exec, a process has no command line
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         end(children)

@@ -1,4 +1,4 @@
-"""The files that the helper reads, what reads each, and what each may be instead of itself."""
+"""Files that the helper reads, the commands that read each, and odd files and contents in their place."""
 
 import os
 from collections.abc import Callable
@@ -48,17 +48,17 @@ def sources(*names: str) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class File:
-    """A file, a sound document for it, what reads it, and the settings that lead there."""
+    """A file, a valid document for it, the commands that read it, and the settings that name it."""
 
     path: str
     document: Any
     commands: tuple[tuple[str, ...], ...]
     settings: dict[str, object] = field(default_factory=lambda: sources("env"))
     environ: dict[str, str] = field(default_factory=dict)
-    beside: dict[str, Any] = field(default_factory=dict)
-    is_passed_over: bool = False  # what cannot be read is no fault: there is another way
-    is_quoted: bool = True  # in the message, by its path
-    is_written: bool = False  # a stream gets what is written, and is not read
+    other_files: dict[str, Any] = field(default_factory=dict)
+    is_passed_over: bool = False  # an unreadable file is not an error: the command continues without it
+    is_quoted: bool = True  # the message has the path
+    is_written: bool = False  # a FIFO or device is written without being read
 
 
 GCLOUD = "home/.config/gcloud"
@@ -149,14 +149,14 @@ FILES = {
         EXTERNAL,
         (GET, STATUS),
         settings=sources("file:key.json"),
-        beside={"subject": {"t": "subject-token"}},
+        other_files={"subject": {"t": "subject-token"}},
     ),
     "subject token": File(
         "subject",
         {"t": "subject-token"},
         (GET,),
         settings=sources("file:key.json"),
-        beside={"key.json": EXTERNAL},
+        other_files={"key.json": EXTERNAL},
         is_quoted=False,
     ),
     "output file": File(
@@ -170,7 +170,7 @@ FILES = {
         },
         (GET,),
         settings=sources("file:key.json"),
-        beside={"key.json": EXTERNAL | {"credential_source": EXECUTABLE}},
+        other_files={"key.json": EXTERNAL | {"credential_source": EXECUTABLE}},
         environ={"GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES": "1"},
         is_quoted=False,
     ),
@@ -180,7 +180,7 @@ FILES = {
         (GET,),
         settings=sources("file:key.json"),
         is_quoted=False,
-        beside={"key.json": EXTERNAL | {"credential_source": CERTIFICATE}},
+        other_files={"key.json": EXTERNAL | {"credential_source": CERTIFICATE}},
     ),
     **{
         name: File(
@@ -189,7 +189,7 @@ FILES = {
             (GET,),
             settings=sources("file:key.json"),
             is_quoted=False,
-            beside={
+            other_files={
                 "config.json": {
                     "cert_configs": {"workload": {"cert_path": "cert.pem", "key_path": "key.pem"}}
                 },
@@ -210,7 +210,7 @@ FILES = {
         "x",
         (GET,),
         settings=sources("file:key.json"),
-        beside={"key.json": LOGIN | {"token_uri": f"https://{HOST}/token"}},  # plain http needs no file
+        other_files={"key.json": LOGIN | {"token_uri": f"https://{HOST}/token"}},  # plain http needs no file
         environ={"DOCKER_CREDENTIAL_GCR_CA_FILE": "ca.pem"},
     ),
     "gcloud's configuration": File(
@@ -228,7 +228,7 @@ FILES = {
         {"auths": {HOST: {"auth": "x"}}},
         ((*WRITE, "--output", "auth.json"),),
         settings=sources("token-file:good"),
-        beside={"good": "ya29.x"},
+        other_files={"good": "ya29.x"},
         is_written=True,
     ),
 }
@@ -272,7 +272,7 @@ CONTENTS = {
     "a text": b'"x"',
     "null": b"null",
 }
-# Instead of each member of a sound document.
+# Values in the place of each member of a valid document.
 VALUES = [
     '"\\ud800"',
     '"\\u0000\\u001b[2J"',

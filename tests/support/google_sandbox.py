@@ -1,4 +1,4 @@
-"""`gcr-emulator run` for tests: Google's names lead to an emulator there, and no other network exists."""
+"""`gcr-emulator run` for tests: Google's names lead to an emulator, and there is no other network."""
 
 import os
 import subprocess

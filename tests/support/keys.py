@@ -43,9 +43,9 @@ def format_public(key: rsa.RSAPrivateKey) -> str:
 
 
 def make_certificate(key: Any, *, until: int = NEVER) -> str:
-    """Returns what a user uploads for a key: base64 of a certificate that the key signed itself.
+    """Returns the data that a user uploads for a key: base64 of a self-signed certificate.
 
-    No two are the same, and each gives the key another ID.
+    Each call returns another certificate, which gives the key another ID.
     """
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "unused")])
     begin, end = (datetime.fromtimestamp(instant, timezone.utc) for instant in (1_600_000_000, until))

@@ -8,7 +8,7 @@ from support.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, describe
 
 
 class RegistryClient:
-    """A client that gets a token for each thing that it does, as docker does.
+    """A client that gets a token for each operation, as docker does.
 
     `auth` is (user, password), or None; `host` is sent as the Host header.
     """

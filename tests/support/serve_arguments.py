@@ -1,4 +1,4 @@
-"""GCR_TEST_SERVE: further arguments of `serve` and `run`, with which the suite is run again.
+"""GCR_TEST_SERVE: further arguments of `serve` and `run`, for other runs of the suite.
 
 `GCR_TEST_SERVE="--workers 2 --journal" scripts/test-clients` drives the clients against two workers.
 """

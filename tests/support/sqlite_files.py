@@ -9,7 +9,7 @@ from typing import Any
 
 from docker_credential_gcr.emulator.runtime.files import create_private_directory
 
-# Brings the tables of revision 0006 back to revision 0005.
+# Downgrades the tables of revision 0006 to revision 0005.
 UNDO_0006 = (
     "ALTER TABLE artifact_repositories DROP COLUMN settings",
     "ALTER TABLE projects DROP COLUMN parent",
@@ -18,7 +18,7 @@ UNDO_0006 = (
 )
 
 
-# Brings the tables of the present schema back to revision 0006, which keeps a large blob under its digest.
+# Downgrades the tables of the present schema to revision 0006, which stores a large blob under its digest.
 _UNDO_0007 = (
     "DROP TABLE control",
     "DROP TABLE journal",
@@ -49,7 +49,7 @@ def ask(path: Path, statement: str, *values: object) -> list[Any]:
 
 
 def make_older(data: Path) -> list[Path]:
-    """Turns a data directory back to revision 0006; returns the paths of its large blobs."""
+    """Downgrades a data directory to revision 0006; returns the paths of its large blobs."""
     older = []
     with opened(data / "emulator.db") as connection:
         blobs = "SELECT buckets.name, digest, pieces FROM blobs JOIN buckets ON buckets.id = bucket"

@@ -17,7 +17,7 @@ MAKES_DEVICES = pytest.mark.needs_root("make a device")
 
 
 class Stream:
-    """A path that is not a regular file; `read` returns what was written, once its writer is done."""
+    """A path that is not a regular file; `read` returns what was written, after the writer has closed it."""
 
     def __init__(self, path: Path, read: Callable[[], str]) -> None:
         self.path = path

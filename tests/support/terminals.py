@@ -1,4 +1,4 @@
-"""A terminal of a chosen width, and what a command shows on it."""
+"""A terminal of a chosen width, and the output of a command on it."""
 
 import contextlib
 import fcntl

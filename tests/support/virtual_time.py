@@ -7,15 +7,15 @@ from support.child_processes import LIMIT_S
 
 
 class Selector(selectors.DefaultSelector):
-    """Does not wait: it puts the loop's clock forward instead."""
+    """Selector that does not wait: it advances the loop's clock instead."""
 
     now = 0.0
 
     def select(self, timeout=None):
-        """Returns what is ready now."""
+        """Returns what is ready now, after advancing the clock."""
         if timeout is None:
-            found = super().select(LIMIT_S)  # for a thread, which ends by the other clock
-            assert found, "every task waits for something that never comes"
+            found = super().select(LIMIT_S)  # waits for a thread, which runs in real time
+            assert found, "every task waits, and no event comes"
             return found
         self.now += timeout
         return super().select(0)

@@ -51,7 +51,7 @@ def set_helpers(**helpers: str) -> Callable[[Machine], object]:
 
 
 def add_auths(machine: Machine) -> None:
-    # docker itself removes the login again: it is put on the machine's PATH.
+    # docker itself removes the login again, so it is put on the machine's PATH.
     (machine.programs / "docker").symlink_to(shutil.which("docker") or "")
     login = {machine.registry: {"auth": "dTpw"}}
     machine.edit(machine.docker, lambda content: content | {"auths": login})
@@ -124,7 +124,7 @@ def delete_key(machine: Machine) -> None:
 
 
 def use_token_first(break_it: Callable[[Machine], object]) -> Callable[[Machine], object]:
-    """Breaks a machine with a token of the key in the cache."""
+    """Returns a function that caches a token of the key, and then breaks the machine."""
 
     def change(machine: Machine) -> None:
         assert machine.cli("print-token", machine.registry).status == 0
@@ -134,7 +134,7 @@ def use_token_first(break_it: Callable[[Machine], object]) -> Callable[[Machine]
 
 
 def void_token(machine: Machine) -> None:
-    """Makes the token in the cache void, as a new signing key does."""
+    """Replaces the token in the cache by an invalid one, as a new signing key makes it."""
     for path in (machine.cli.home / ".cache/docker-credential-gcr").glob("*.json"):
         document = json.loads(path.read_text())
         path.write_text(json.dumps(document | {"access_token": "ya29.of-another-time"}))

@@ -127,7 +127,7 @@ def test_d10_at_a_terminal_a_finding_is_wrapped_behind_its_state_and_a_command_i
     indent = " " * 9
     commands = [line for line in plain if line.startswith(indent)]
     assert (status, len(commands), [line for line in commands if line not in lines]) == (1, 1, [])
-    # A path is one word, and is not broken.
+    # A path is one word, and is not wrapped.
     wide = [line for line in lines if len(line) > columns and len(line.split()) > 1]
     assert [line for line in wide if line not in commands] == []
     assert [line for line in lines if not line.startswith((*("ok ", "warning ", "fault "), indent))] == []

@@ -1,4 +1,4 @@
-"""Output to a device, a FIFO or /dev/stdout is written there: nothing is replaced or chmodded."""
+"""Output to a device, a FIFO or /dev/stdout: it is written, without replacing or chmod."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Go requests: those of Google's libraries, helper, gcloud and the kubelet plugin, replayed in order.
+"""Go requests, as Google's libraries, helper, gcloud and kubelet plugin send them, replayed in order.
 
 None of the programs can be installed here; their requests are those of golang.org/x/oauth2, of
 cloud.google.com/go/compute/metadata, of docker-credential-gcr 2.1.22 and of cloud-provider-gcp.

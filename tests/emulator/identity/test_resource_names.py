@@ -28,7 +28,7 @@ from docker_credential_gcr.emulator.identity.resource_names import (
         ("example.com:", False),
         ("a.b:c.d:my-project", False),
         ("../etc", False),
-        # The project's accounts would have the names of Google's service agents.
+        # The project's accounts would be named like Google's service agents.
         ("containerregistry", False),
         ("", False),
     ],

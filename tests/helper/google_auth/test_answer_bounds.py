@@ -25,7 +25,7 @@ REQUEST = TokenRequest("localhost:5000", LOOPBACK, scopes=("scope",))
 TOKEN = AccessToken("ya29.x", expires_at=4102444800, obtained_at=0)
 STS = {"access_token": "ya29.x", "expires_in": 3600, "token_type": "Bearer", "issued_token_type": "x"}
 ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
-MOST = 16 * 1024 * 1024  # what a connection holds in its buffers is far less
+MOST = 16 * 1024 * 1024  # far more than a connection holds in its buffers
 
 
 class Server(LoopbackServer):
@@ -87,7 +87,7 @@ def subject(tmp_path: object) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def bomb() -> bytes:
-    """Less than 64 KiB, and 60 MiB when it is decompressed."""
+    """Returns a body of less than 64 KiB, which decompresses to 60 MiB."""
     data = gzip.compress(b" " * 60 * 1024 * 1024)
     assert len(data) < http.MAX_SIZE
     return data

@@ -103,7 +103,7 @@ def test_d11_the_metadata_source_on_a_machine_that_is_not_googles(helper: Any) -
         pytest.skip("this is a Google Cloud machine: run this test on another")
     helper.configure({"TokenSources": ["metadata"]})
 
-    # A name server of this machine may not know the name: a proxy on a closed port fails on every network.
+    # This machine's name server may not know the name: a proxy on a closed port fails on every network.
     outcome = helper(
         "get", stdin="gcr.io", HTTP_PROXY="http://127.0.0.1:1", DOCKER_CREDENTIAL_GCR_TIMEOUT="5"
     )

@@ -60,7 +60,7 @@ def encrypt(key: rsa.RSAPrivateKey, form: serialization.PrivateFormat) -> str:
 
 
 def spoil(key: rsa.RSAPrivateKey, name: str, change: int = 2) -> str:
-    """Returns the PEM of a key of which one number is another."""
+    """Returns the PEM of a key with one wrong number."""
     held = key.private_numbers()
     number: int = held.public_numbers.e if name == "e" else getattr(held, name)
     data = key.private_bytes(serialization.Encoding.DER, TRADITIONAL, serialization.NoEncryption())

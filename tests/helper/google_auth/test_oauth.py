@@ -1,4 +1,4 @@
-"""Token endpoint: the requests that it gets, and everything that it may answer."""
+"""Token endpoint: the requests that it gets, and each kind of response."""
 
 import json
 import time

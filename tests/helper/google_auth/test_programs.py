@@ -23,7 +23,7 @@ def run(script: str, patience_s: float = LIMIT_S) -> programs.Run:
 
 @pytest.fixture
 def held(tmp_path: Path) -> int:
-    """Returns a pipe at `held`, which is released when its last writer has ended."""
+    """Creates a FIFO at `held`; its reader sees the end of its last writer."""
     os.mkfifo(tmp_path / "held")
     return os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
 

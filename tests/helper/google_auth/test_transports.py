@@ -31,7 +31,7 @@ from docker_credential_gcr.helper.registries import OTHER
 from docker_credential_gcr.helper.tokens import TokenRequest
 
 REQUEST = TokenRequest("registry.example", OTHER, scopes=("scope",))
-NAME = "endpoint.example"  # no host of loopback, so that a proxy may be asked for it; it leads to the server
+NAME = "endpoint.example"  # resolves to the server; it is not a loopback name, so a proxy may be used
 VARIABLES = (
     "REQUESTS_CA_BUNDLE",
     "CURL_CA_BUNDLE",
@@ -43,7 +43,7 @@ VARIABLES = (
 
 @pytest.fixture(autouse=True)
 def isolated_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Sets a home with a password for every host, no variable, and a name server that knows one address."""
+    """Sets a home with a password for every host, none of VARIABLES, and a resolver for *.example."""
     for variable in os.environ:
         if variable.lower().endswith("_proxy") or variable in VARIABLES:
             monkeypatch.delenv(variable)
@@ -65,7 +65,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(certificate: Path) -> Iterator[EndpointServer]:
-    """Starts a server of plain http; a tunnel through it leads to TLS."""
+    """Starts a server of plain http, which speaks TLS behind a tunnel."""
     server = EndpointServer(certificate)
     yield server
     server.is_left.set()
@@ -80,7 +80,7 @@ def tls(certificate: Path) -> Iterator[EndpointServer]:
 
 
 def refresh(url: str, _: Path, limit_s: float) -> str:
-    """Asks with our own request."""
+    """Fetches a token with our own request."""
     deadline = time.monotonic() + limit_s
     return oauth.exchange_refresh_token(
         parse_endpoint(url), "1//x", client=("i", "s"), scopes=(), deadline=deadline
@@ -88,7 +88,7 @@ def refresh(url: str, _: Path, limit_s: float) -> str:
 
 
 def federate(url: str, folder: Path, limit_s: float) -> str:
-    """Asks with google-auth's external account."""
+    """Fetches a token with google-auth's external account."""
     (folder / "subject").write_text("subject-token")
     document: dict[str, object] = {
         "type": "external_account",
@@ -115,7 +115,7 @@ WAYS = ("straight", "over a proxy")
 
 @pytest.fixture(params=WAYS)
 def url(request: pytest.FixtureRequest, server: EndpointServer, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Returns the URL of the plain endpoint: of the server itself, or of a host behind it as a proxy."""
+    """Returns the URL of the plain endpoint: the server itself, or a host behind the server as a proxy."""
     if request.param == "straight":
         return f"http://{server.host}/token"
     monkeypatch.setenv("HTTP_PROXY", f"http://{server.host}")
@@ -129,7 +129,7 @@ def safe_url(
     tls: EndpointServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> str:
-    """Returns the URL of the endpoint over TLS, at the other end of a tunnel with a proxy."""
+    """Returns the URL of the endpoint over TLS: direct, or through a proxy's tunnel."""
     if request.param == "straight":
         return f"https://{tls.host}/token"
     monkeypatch.setenv("HTTPS_PROXY", f"http://{server.host}")
@@ -307,7 +307,9 @@ def test_google_auths_own_files_of_authorities_and_of_a_client_are_used(
     for context in (server.context, tls.context):
         assert context is not None
         context.load_verify_locations(authorities)
-        context.verify_mode = ssl.CERT_REQUIRED  # of the client, which shows the server's own here
+        context.verify_mode = (
+            ssl.CERT_REQUIRED
+        )  # asks for the client's certificate: here it is the server's own
 
     def exchange(client: tuple[str, str] | None) -> int:
         deadline = time.monotonic() + LIMIT_S
@@ -373,7 +375,7 @@ def test_a_proxy_is_asked_with_its_own_password(
         assert seen == [("CONNECT", f"{NAME}:443", credential), ("POST", "/token?a=b%20c", None)]
 
 
-# The host of the endpoint, NO_PROXY, and whether the endpoint is asked itself.
+# The host of the endpoint, NO_PROXY, and whether the request goes to the endpoint directly.
 EXCEPTIONS = [
     (NAME, NAME, True),
     (NAME, f"other.example, {NAME}:PORT", True),
@@ -384,7 +386,7 @@ EXCEPTIONS = [
     ("127.1", "127.1", True),
     ("127.1", "127.0.0.0/8", True),
     ("127.1", "10.0.0.0/8", False),
-    ("localhost", "", True),  # a proxy would look for it on its own loopback
+    ("localhost", "", True),  # for a proxy, localhost is its own machine
     ("127.0.0.1", "", True),
 ]
 

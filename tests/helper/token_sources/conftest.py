@@ -44,7 +44,7 @@ class Services(LoopbackServer):
         self.requests: list[Request] = []
 
     def tell(self, path: str, document: object = None, **fields: Any) -> None:
-        """Adds a reply for a path; the last one is repeated."""
+        """Adds a reply for a path; the last reply is repeated."""
         body = fields.pop("body", json.dumps(document).encode())
         self.replies.setdefault(path, []).append(Reply(body=body, **fields))
 
@@ -82,7 +82,7 @@ class StandIn:
         self.answer("")
 
     def answer(self, *scripts: str) -> None:
-        """Sets a shell script for each call; the last one is repeated."""
+        """Sets a shell script for each call; the last script is repeated."""
         lines = [f'printf "%s\\n" "$*" >> {shlex.quote(str(self.calls_file))}']
         lines += [f"count=$(wc -l < {shlex.quote(str(self.calls_file))})", "case $count in"]
         for number, script in enumerate(scripts[:-1], 1):

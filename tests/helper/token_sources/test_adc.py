@@ -31,7 +31,7 @@ def get(helper: Any, tmp_path: Path) -> Callable[..., tuple[int, str, str]]:
 
     def run(document: object, server_url: str = "localhost:5000", **environ: str) -> tuple[int, str, str]:
         text = json.dumps(document)
-        if not path.exists() or path.read_text() != text:  # the same file stays the same identity
+        if not path.exists() or path.read_text() != text:  # an unchanged file keeps its identity
             path.write_text(text)
         outcome = helper("get", stdin=server_url, **environ)
         secret = json.loads(outcome.stdout)["Secret"] if outcome.status == 0 else outcome.stdout
@@ -236,7 +236,7 @@ def test_a_proxy_is_not_asked_for_an_sts_on_loopback(get: Any, sts: Any, tmp_pat
     assert get(external(sts, {"file": str(tmp_path / "subject")}), **proxies) == (0, "ya29.federated", "")
 
 
-# What is changed in a good file, and what is then said of it.
+# The change of a good file, and the message about it.
 FAULTS: dict[str, tuple[dict[str, object], str]] = {
     "no audience": ({"audience": None}, "key file PATH: "),
     "no source": ({"credential_source": None}, "key file PATH: "),

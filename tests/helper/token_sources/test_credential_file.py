@@ -1,4 +1,4 @@
-"""Login in the file of Google's helper: read, refreshed, never written."""
+"""Login that Google's helper stored: its file is read, and never written."""
 
 import json
 import time

@@ -28,7 +28,7 @@ def say(token: object = "ya29.gcloud", expiry: object = "2999-01-01T00:00:00Z") 
 
 
 def is_released(pipe: int) -> bool:
-    """Returns whether no process holds the other end; a killed one may take a moment on a busy machine."""
+    """Returns whether no process holds the other end; a killed process may take a moment to end."""
     try:
         return os.read(pipe, 1) == b""
     except BlockingIOError:
@@ -69,7 +69,7 @@ def test_a_configuration_and_an_account_are_named_to_gcloud(get: Any, gcloud: An
     assert gcloud.calls == [ARGUMENTS + " --configuration=work --account=me@x.example"]
 
 
-# What gcloud does, and what is then said of it.
+# What gcloud does, and the message about it.
 FAULTS = {
     "exit 1, not logged in": (
         "echo 'ERROR: You do not currently have an active account selected.' >&2; exit 1",
@@ -257,7 +257,7 @@ def test_edge_27_another_account_of_gcloud_is_another_identity(get: Any, gcloud:
 
 def test_edge_32_gcloud_is_a_cmd_file_on_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    # On this machine the Windows path is a file name in the current directory.
+    # Outside of Windows, the Windows path is a file name in the current directory.
     for name in ("C:\\sdk\\gcloud.cmd", "sdk\\gcloud.cmd"):
         (tmp_path / name).write_text("")
         (tmp_path / name).chmod(0o755)

@@ -119,7 +119,7 @@ def test_edge_35_a_server_that_refuses_the_connection_is_a_failure_where_it_is_n
 
 
 def test_edge_35_a_black_hole_is_left_at_the_deadline(get: Any) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as hole:  # it never accepts
+    with socket.create_server(("127.0.0.1", 0)) as hole:  # the listener never accepts
         host = f"localhost:{hole.getsockname()[1]}"
         outcome = get(GCE_METADATA_HOST=host, DOCKER_CREDENTIAL_GCR_TIMEOUT="0.5")
 
@@ -182,7 +182,7 @@ def test_a_switch_keeps_env_from_asking(get: Any, services: Any, helper: Any, sw
 
 
 def find(tmp_path: Path, product: str | None, platform: str = "linux", **environ: str) -> bool | None:
-    """Returns whether the metadata server is sure to be there; None when it is not asked."""
+    """Returns whether the metadata server is sure to exist; None when the helper does not ask it."""
     product_file = tmp_path / "product_name"
     if product is not None:
         product_file.write_text(product + "\n")
@@ -220,7 +220,7 @@ def test_a_mac_is_not_googles_machine(tmp_path: Path) -> None:
 def test_the_absence_is_remembered_for_five_minutes(helper: Any, tmp_path: Path) -> None:
     environ = {"GCE_METADATA_IP": "localhost:1", "DOCKER_CREDENTIAL_GCR_CACHE_DIR": str(tmp_path / "cache")}
     if metadata.is_google_machine("linux", metadata.PRODUCT_FILE) is not None:
-        pytest.skip("this machine's firmware says what it is: nothing is to be found out")
+        pytest.skip("this machine's firmware tells whether Google made it: run this test on another")
     run = {"NO_GCE_CHECK": ""} | environ
 
     outcome = helper("get", stdin="gcr.io", **run)

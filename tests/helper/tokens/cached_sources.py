@@ -155,10 +155,10 @@ def use_kept_key(user: User) -> list[Path]:
     login = {"Username": "_json_key", "Stamp": "a", "Secret": json.dumps(user.make_key("kept@p.iam"))}
     logins = {"version": 1, "logins": {EMULATORS: login}}
     user.write(user.gcloud / "docker_credential_gcr_logins.json", logins)
-    return []  # each login has a stamp of its own
+    return []  # each login has its own stamp
 
 
-# gcloud's token spells the configuration that it reads, and what it is told.
+# gcloud's token depends on the configuration that gcloud reads, and on its variables and arguments.
 GCLOUD = """#!/bin/sh
 cd "${CLOUDSDK_CONFIG:-$HOME/.config/gcloud}" || exit 1
 name=$(cat active_config)
@@ -220,7 +220,7 @@ def make_federation(user: User, source: object) -> dict[str, object]:
     }
 
 
-# Each way to a token that is cached; it returns the files that decide which one.
+# Each source of a cached token, and a function that returns the files on which the token depends.
 SOURCES: dict[str, Callable[[User], list[Path]]] = {
     "a key file": use_key_file,
     "the well-known file": use_well_known_file,
@@ -237,12 +237,12 @@ SOURCES: dict[str, Callable[[User], list[Path]]] = {
 
 
 def replace_alike(path: Path) -> None:
-    """Gives a file another account; nothing but its ctime says so, like `cp -p` of a file of equal age."""
+    """Writes another account into a file; only the ctime changes, as in `cp -p` of a file of equal age."""
     before = os.stat(path)
     content = path.read_text().replace("ca", "cb", 1).replace("-a", "-b", 1).replace("//a", "//b", 1)
     content = {"a": "b"}.get(content, content.replace("aa@x", "ab@x"))
     assert content != path.read_text()
-    while os.stat(path).st_ctime_ns == before.st_ctime_ns:  # which has the grain of a clock tick
+    while os.stat(path).st_ctime_ns == before.st_ctime_ns:  # ctime changes once a clock tick
         path.write_text(content)
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     after = os.stat(path)

@@ -1,6 +1,6 @@
 """Cache identity: a cached `get` answers as an uncached one, after any change of a file or a variable.
 
-The token server makes each token of what the request says, so that equal answers are equal purchases.
+The token server derives each token from the request, so that equal tokens mean equal requests.
 """
 
 import json
@@ -40,7 +40,7 @@ def test_z74_a_file_that_is_replaced_by_one_of_equal_age_and_size_is_another(use
         assert user.get() == user.get_uncached() != first
 
 
-# What each attribute of the configuration is changed to, by its member in the file.
+# The changed value of each attribute of the configuration, by its member in the file.
 MEMBERS: dict[str, tuple[dict[str, object], ...]] = {
     "account": ({"Account": "ca@p.iam"}, {"Account": "other@p.iam"}, {"Account": 1}),
     "delegates": ({"Delegates": ["d@p.iam"]}, {"Delegates": 1}),
@@ -78,7 +78,7 @@ def test_z76_a_cached_get_answers_as_an_uncached_one_when_the_configuration_chan
 
 
 OTHER_FILE, NO_FILE, NO_DIRECTORY = "other.json", "absent.json", "absent"
-# What each variable is changed to; None takes it away. A value may name a file of `make_others`.
+# The changed value of each variable; None removes it. A value may name a file of `make_others`.
 VALUES: dict[str, tuple[str | None, ...]] = {
     "APPDATA": ("other",),
     "AWS_ACCESS_KEY_ID": ("AKIDOTHER",),
@@ -134,7 +134,7 @@ ASKS_GOOGLE = {  # a purchase from Google, which no test makes
 
 
 def make_others(user: User) -> None:
-    """Writes what the values of the table name, each with an account of its own."""
+    """Writes the files that the table's values name, each with its own account."""
     user.write(user.folder / OTHER_FILE, user.make_key("other@p.iam"))
     user.write(user.folder / "token2", "ya29.other")
     user.write(user.folder / "login2.json", {"gcrCreds": {"refresh_token": "1//other"}})
@@ -224,7 +224,7 @@ def test_z75_gcloud_is_asked_for_the_configuration_whose_identity_was_taken(user
     assert user.get() == user.get_uncached() != first
 
 
-# Each way in which a relative path leads to a credential: what the path is in, and its content by account.
+# Each relative path to a credential: the setting that has the path, and its content by account.
 RELATIVE: dict[str, Callable[[User, Path, str], object]] = {
     "the file of a subject token": lambda user, folder, name: user.write(folder / "subject", f"eyJ.{name}"),
     "a key file": lambda user, folder, name: user.write(folder / "key.json", user.make_key(f"{name}@p.iam")),

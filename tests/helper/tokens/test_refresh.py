@@ -43,7 +43,7 @@ def age(helper: Any, seconds_left: int) -> Path:
 
 def test_edge_28_fifty_parallel_callers_buy_one_token(configured: Any, token_server: Any) -> None:
     with ThreadPoolExecutor(50) as pool:
-        # More time than usual: this machine starts fifty interpreters at once.
+        # A longer limit than usual: fifty interpreters start at once.
         answers = list(pool.map(lambda _: get(configured, DOCKER_CREDENTIAL_GCR_TIMEOUT="120"), range(50)))
 
     assert answers == [("ya29.1", "")] * 50
@@ -104,7 +104,7 @@ def test_edge_28_an_aging_token_is_served_while_another_process_refreshes_it(
 def test_edge_28_a_lock_that_is_never_released_is_waited_for_half_of_the_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Uses a clock that needs no waiting."""
+    """Uses a clock that waits without delay."""
     start = now = time.monotonic()
 
     def sleep(seconds: float) -> None:

@@ -18,7 +18,7 @@ def test_a_token_is_fresh_while_ten_seconds_are_left(now: float, is_fresh: bool)
     [
         (3600, 3299, 300, False),
         (3600, 3301, 300, True),
-        (300, 149, 300, False),  # a five-minute token is young for half of its life
+        (300, 149, 300, False),  # a five-minute token is fresh for half of its lifetime
         (300, 151, 300, True),
         (3600, 3599, 0, False),
     ],

@@ -1,4 +1,4 @@
-"""Fake programs of a CI image, as far as examples and pages use them: docker, which really pushes, and apk.
+"""Fake programs of a CI image, as far as examples and pages need them: apk, and a docker that really pushes.
 
 Docker asks the credential helper that config.json names. Each call is a line of JSON in $HOME/calls.jsonl.
 """
@@ -21,7 +21,7 @@ HOME = Path(os.environ["HOME"])
 
 
 def main(arguments: list[str]) -> int:
-    """Does what the program does, after its call is recorded."""
+    """Records the call, and then does what the program does."""
     call: dict[str, object] = {"call": arguments}
     if arguments[:2] == ["docker", "push"]:
         call |= {"user": _find_user(arguments[2]), "mode": _find_mode()}

@@ -21,7 +21,7 @@ import yaml
 
 GCR_EMULATOR = (sys.executable, "-m", "docker_credential_gcr.emulator.cli.main")
 PROGRAMS = Path(__file__).with_name("programs.py")
-# What stands for the programs of the job's image. `python3` is this Python, so that each one is tested.
+# Substitutes for the programs of the job's image. `python3` is this Python, so that each version is tested.
 IMAGE_PROGRAMS = {
     "apk": (sys.executable, str(PROGRAMS), "apk"),
     "docker": (sys.executable, str(PROGRAMS), "docker"),
@@ -32,8 +32,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 # GitHub signs tokens for a job that has this variable: one with the permission id-token: write.
 ID_TOKEN_URL = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://pipelines.actions.githubusercontent.com/"}
 
-# What an action does; its inputs are in INPUT_… The second writes a file for the job's identity, which it
-# names to the steps that follow.
+# Scripts for actions; their inputs are in INPUT_… The second writes a file for the job's identity, and sets
+# variables with its path for the following steps.
 ACTIONS = {
     "actions/checkout": "true",
     "google-github-actions/auth": """
@@ -50,7 +50,7 @@ ACTIONS = {
 
 @dataclass
 class Step:
-    """One process of a job: its command, the variables that it alone has, and when it runs."""
+    """One process of a job: its command, its own variables, and whether it runs after a failure."""
 
     command: tuple[str, ...]
     variables: dict[str, str] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Job:
     steps: list[Step]
 
     def run(self) -> bool:
-        """Returns whether all steps succeed. After a failure, only steps that always run do."""
+        """Runs the steps, after a failure only those with `always`; returns whether all succeed."""
         succeeded = True
         for step in self.steps:
             if succeeded or step.always:
@@ -75,7 +75,7 @@ class Job:
         return succeeded
 
     def _take_over(self) -> None:
-        """Gives the next steps what this one wrote for them."""
+        """Sets the variables and the PATH that a step has written for the next steps."""
         for line in _take_lines(self.environ.get("GITHUB_ENV")):
             name, _, value = line.partition("=")
             self.environ[name] = value

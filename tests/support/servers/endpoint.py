@@ -12,11 +12,11 @@ from typing import NamedTuple
 from support.servers.loopback import LoopbackHandler, LoopbackServer
 
 TOKEN = {"access_token": "ya29.x", "expires_in": 3600, "token_type": "Bearer", "issued_token_type": "x"}
-MOST = 16 * 1024 * 1024  # what a connection holds in its buffers is far less
+MOST = 16 * 1024 * 1024  # far more than a connection holds in its buffers
 
 
 class Asked(NamedTuple):
-    """One request as it came in."""
+    """One request as it was received."""
 
     method: str
     target: str
@@ -24,7 +24,7 @@ class Asked(NamedTuple):
 
 
 class EndpointServer(LoopbackServer):
-    """Answers every request, to itself or to another host, as `reply` does: with a token."""
+    """Server that answers each request, to itself or to another host, by `reply`: with a token by default."""
 
     def __init__(self, certificate: Path | None = None, *, is_tls: bool = False) -> None:
         super().__init__(Handler)
@@ -42,7 +42,7 @@ class EndpointServer(LoopbackServer):
         self.start()
 
     def handle_error(self, *_: object) -> None:
-        """Says nothing: a client that does not trust the certificate hangs up."""
+        """Ignores a client that closes the connection because it does not trust the certificate."""
 
 
 class Handler(LoopbackHandler):
@@ -57,7 +57,7 @@ class Handler(LoopbackHandler):
     do_POST = do_GET
 
     def do_CONNECT(self) -> None:
-        """Becomes the host behind the tunnel."""
+        """Plays the host behind the tunnel."""
         self.server.requests.append(Asked(self.command, self.path, dict(self.headers)))
         self.send_response(200)
         self.end_headers()
@@ -70,10 +70,10 @@ class Handler(LoopbackHandler):
         try:
             super().finish()
         finally:
-            self.connection.close()  # the server closes the one that it took, not one that speaks TLS over it
+            self.connection.close()  # the server closes the accepted socket only, not the TLS socket over it
 
     def send_until_left(self, part: bytes, pause_s: float = 0) -> None:
-        """Sends the part again and again, until the client has closed the connection."""
+        """Sends the part repeatedly, until the client has closed the connection."""
         sent = 0
         with suppress(OSError):
             while sent < MOST and not self.server.is_left.wait(pause_s):

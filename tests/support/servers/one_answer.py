@@ -8,7 +8,7 @@ LIMIT_S = 60
 
 
 class OneAnswer:
-    """A server that takes one request, answers with the bytes and hangs up."""
+    """A server that reads one request, answers with the bytes and closes the connection."""
 
     def __init__(self, data: bytes) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
