@@ -40,7 +40,7 @@ def test_a_server_string_names_a_host_or_nothing(server_url: str, host: str | No
     assert registries.find_host(server_url) == host
 
 
-WORLDS = [
+TRUST_DOMAINS = [
     ("gcr.io", "google"),
     ("eu.gcr.io", "google"),
     ("staging-k8s.gcr.io", "google"),
@@ -72,11 +72,11 @@ WORLDS = [
 ]
 
 
-@pytest.mark.parametrize(("host", "world"), WORLDS)
-def test_a_host_is_googles_or_configured_or_another_registrys(host: str, world: str | None) -> None:
-    configured = {host} if world in ("loopback", "other") else set()
+@pytest.mark.parametrize(("host", "domain"), TRUST_DOMAINS)
+def test_a_host_is_googles_or_configured_or_another_registrys(host: str, domain: str | None) -> None:
+    configured = {host} if domain in ("loopback", "other") else set()
 
-    assert registries.find_trust_domain(host, configured) == world
+    assert registries.find_trust_domain(host, configured) == domain
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_a_key_that_cannot_sign_is_refused_before_anything_is_written(
         (GOOGLE_URI, "localhost:5000", "is Google's: its tokens are not sent to localhost:5000"),
     ],
 )
-def test_a_key_of_the_other_world_is_refused_before_anything_is_written(
+def test_a_key_of_another_trust_domain_is_refused_before_anything_is_written(
     cli: Any, make_key: Callable[..., Path], token_uri: str, host: str, fault: str
 ) -> None:
     key = make_key(token_uri=token_uri)
