@@ -1,4 +1,4 @@
-"""docs/architecture.md names each folder of the package, and only what is there."""
+"""docs/architecture.md names each folder of the package, and no path that does not exist."""
 
 import re
 

@@ -295,7 +295,7 @@ def cache_token(settings: dict[str, Any], environ: dict[str, str]) -> None:
     configuration = json.dumps({"Registries": {"gcr.io": settings}}).replace("TOKEN", str(home / "token"))
     (folder / "docker_credential_gcr_config.json").write_text(configuration)
     (folder / "docker_credentials.json").write_text('{"gcrCreds": {"refresh_token": "1//kept"}}')
-    if settings["TokenSources"] == ["none"]:  # the key that was handed over
+    if settings["TokenSources"] == ["none"]:  # the key from docker login
         logins = folder / "docker_credential_gcr_logins.json"
         logins.write_text('{"logins": {"gcr.io": {"Username": "_json_key", "Stamp": "1"}}}')
         logins.chmod(0o600)

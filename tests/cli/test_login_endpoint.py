@@ -1,4 +1,4 @@
-"""D18: a login stays with its token endpoint, in every shell."""
+"""Token endpoint of a login (D18): the login stays with it, in every shell."""
 
 import json
 import shlex

@@ -77,7 +77,7 @@ def prepare_gcloud(cli: Any) -> None:
     cli.write_program("gcloud", "exit 1")
 
 
-# The source, the state that files tell, and the account.
+# The source, its state according to the files, and the account.
 SOURCES: dict[str, tuple[str, str, str | None]] = {
     "gcloud:work": ("gcloud:work", "unknown", "me@x.example"),
     "token-file": ("token-file:DIR/token", "ready", None),

@@ -1,4 +1,4 @@
-"""D05: `status` shows what files say, and `not known` where a server or a program must be asked."""
+"""The command `status` (D05): it reads files only, and shows `not known` where a server must be asked."""
 
 import json
 import time

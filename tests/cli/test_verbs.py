@@ -1,4 +1,4 @@
-"""D21: Docker's verbs typed by a user; stdout and the exit status stay as docker expects them."""
+"""Docker's verbs, typed by a user (D21): stdout and the exit status stay as docker expects them."""
 
 from collections.abc import Callable
 from typing import Any

@@ -33,7 +33,7 @@ def save_image(
         "config": {},
         "rootfs": {"type": "layers", "diff_ids": [make.digest_of(layer) for layer in layers]},
     }
-    # Stored, not deflated: it is quick, and what is random does not shrink.
+    # Stored, not deflated: this is quick, and random bytes do not shrink.
     packed = [gzip.compress(layer, compresslevel=0, mtime=0) for layer in layers]
     manifest = {
         "schemaVersion": 2,

@@ -1,4 +1,4 @@
-"""Calls of the helper by each command: how many, and for what; docs/clients.md says the same to users."""
+"""Calls of the helper by each command: their number and arguments, which docs/clients.md shows to users."""
 
 import json
 from pathlib import Path

@@ -33,7 +33,7 @@ LOADERS = {
 
 
 class Emulated(HTTPAdapter):
-    """Leads a Google host to the emulator, as a hosts file would, hidden from google-auth."""
+    """Adapter that sends requests for a Google host to the emulator, unknown to google-auth."""
 
     def __init__(self, url: str) -> None:
         super().__init__()

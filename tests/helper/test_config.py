@@ -86,7 +86,7 @@ def test_a_registry_inherits_what_it_does_not_say(tmp_path: Path) -> None:
         for s in (config.get_settings(host) for host in ("gcr.io", "a", "b"))
     ]
     inherited = ("a@x", "i@x", ("d@x",), 600, ("s",))
-    # Delegates lead to one account: another one has its own.
+    # Delegates are for one account: another account has its own.
     assert shown == [inherited, inherited, ("b@x", "j@x", (), 900, ("s",))]
 
 

@@ -1,6 +1,6 @@
 """Requests and responses in each version, byte for byte, and how long the kubelet may cache a token.
 
-The golden files are what the kubelet's encoder writes and its decoder reads.
+The kubelet's encoder has written the golden requests, and its decoder reads the golden responses.
 """
 
 import json

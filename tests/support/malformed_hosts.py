@@ -1,6 +1,6 @@
 """Texts that are not a host, for every option and variable that takes a host."""
 
-# idna, ipaddress, ssl, urllib and the resolver refuse these, each with an exception of its own.
+# idna, ipaddress, ssl, urllib and the resolver refuse these, each with another exception.
 MALFORMED = {
     "a label of 64 letters": "a" * 64,
     "a label of 64 letters in a name": f"registry.{'a' * 64}.example",

@@ -63,7 +63,7 @@ class RegistryClient:
     def put_manifest(
         self, repository: str, reference: str, document: object, media_type: str = OCI_MANIFEST
     ) -> Any:
-        """Pushes a manifest, bytes or what JSON is made from; returns the response."""
+        """Pushes a manifest, as bytes or as a value for JSON; returns the response."""
         return self.call(
             "PUT",
             f"/v2/{repository}/manifests/{reference}",

@@ -1,4 +1,4 @@
-"""D30: mistyped keys and options of the helper's configuration are named."""
+"""Mistyped keys and options of the helper's configuration are named (D30)."""
 
 import json
 from pathlib import Path

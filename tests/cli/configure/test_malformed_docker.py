@@ -1,4 +1,4 @@
-"""Malformed config.json: each command that reads it says so, and none changes it."""
+"""Malformed config.json: each command that reads it names the fault, and none changes the file."""
 
 import json
 from typing import Any

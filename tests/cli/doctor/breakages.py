@@ -74,7 +74,7 @@ def export(**variables: str) -> Callable[[Machine], object]:
 
 
 def make_sudo(line: str) -> Callable[[Machine], object]:
-    """Writes a sudo that does to this machine what the command would do to a real one."""
+    """Writes a sudo that changes this fake machine as the command would change a real one."""
     return lambda machine: machine.write_program("sudo", line)
 
 
@@ -134,7 +134,7 @@ def use_token_first(break_it: Callable[[Machine], object]) -> Callable[[Machine]
 
 
 def void_token(machine: Machine) -> None:
-    """Replaces the token in the cache by an invalid one, as a new signing key makes it."""
+    """Replaces the token in the cache by an invalid one, as after a change of the signing key."""
     for path in (machine.cli.home / ".cache/docker-credential-gcr").glob("*.json"):
         document = json.loads(path.read_text())
         path.write_text(json.dumps(document | {"access_token": "ya29.of-another-time"}))

@@ -55,7 +55,7 @@ def test_login_with_a_key_goes_to_the_helper(
     assert get == f"get {registry}"
     stored = json.loads(store.removeprefix("store "))
     assert (stored["ServerURL"], stored["Username"]) == (registry, "_json_key")
-    # They drop the line breaks of what they read from stdin.
+    # They remove the line breaks from their stdin.
     assert json.loads(stored["Secret"]) == json.loads(key.read_text())
     assert json.loads(auth_file.read_text())["credHelpers"] == {registry: "gcr"}
 

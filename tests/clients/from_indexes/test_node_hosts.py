@@ -1,6 +1,6 @@
 """The hosts that google-auth-library for Node asks for a token, with each kind of credential on localhost.
 
-docs/credentials.md says which: outside of `gcr-emulator run` some credentials would go to Google.
+docs/credentials.md has the same list: outside of `gcr-emulator run` some credentials are sent to Google.
 """
 
 import json

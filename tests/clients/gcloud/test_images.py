@@ -1,4 +1,4 @@
-"""`gcloud container images` at Google's own names: what it lists, tags, deletes, and what it is refused."""
+"""`gcloud container images` at Google's own names: list, tag, delete, and the refusals."""
 
 from typing import Any
 

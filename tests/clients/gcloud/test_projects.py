@@ -12,7 +12,7 @@ from docker_credential_gcr.pytest_plugin import GcrEmulator
 Ask = Callable[..., Any]
 ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
 EDITOR = {"role": "roles/editor", "members": [f"serviceAccount:{ACCOUNT}"]}
-# What a new project has: what the emulator itself serves, and what Google enables.
+# The services of a new project: those that the emulator serves, and those that Google enables.
 ARTIFACT_REGISTRY = "artifactregistry.googleapis.com"
 OTHERS = [
     "cloudapis.googleapis.com",

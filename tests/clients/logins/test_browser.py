@@ -86,8 +86,8 @@ class Person:
         """Waits for an element: the page may still be loading."""
         return self._wait.until(presence_of_element_located((by, value)))
 
-    def list_complaints(self) -> list[str]:
-        """Returns what the browser refused to do for a page, such as to load its style."""
+    def list_console_errors(self) -> list[str]:
+        """Returns the browser's errors, such as a style sheet that it refused to load."""
         return [str(entry["message"]) for entry in self._driver.get_log("browser")]  # type: ignore[no-untyped-call]
 
 
@@ -198,7 +198,7 @@ def test_who_allows_is_logged_in_and_pulls_until_the_logout(
     assert helper.run("get", stdin=helper.registry)[0] == 1
 
 
-def test_who_denies_is_not_logged_in_and_is_told_so(person: Person, helper: Helper) -> None:
+def test_a_user_who_denies_is_not_logged_in_and_is_told_so(person: Person, helper: Helper) -> None:
     process, url = helper.begin_login()
     person.open(url)
     person.write("E-mail address", "new@example.com")
@@ -215,7 +215,7 @@ def test_who_denies_is_not_logged_in_and_is_told_so(person: Person, helper: Help
     assert helper.run("get", stdin=helper.registry)[0] == 1
 
 
-def test_the_browser_has_nothing_to_complain_of(person: Person, helper: Helper) -> None:
+def test_the_browser_reports_no_error(person: Person, helper: Helper) -> None:
     process, url = helper.begin_login()
 
     person.open(f"{url}&login_hint=ada@example.com")
@@ -223,7 +223,7 @@ def test_the_browser_has_nothing_to_complain_of(person: Person, helper: Helper) 
     finish(process)
 
     # The program's own page has no icon.
-    assert [text for text in person.list_complaints() if "favicon.ico" not in text] == []
+    assert [text for text in person.list_console_errors() if "favicon.ico" not in text] == []
 
 
 def test_a_request_for_another_place_is_shown_and_not_followed(

@@ -18,7 +18,7 @@ from docker_credential_gcr.emulator.gce_instance import InvalidInstance
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator
 from docker_credential_gcr.emulator.runtime.errors import CollectionBusy, DatabaseLocked, StorageFull
 
-# What is raised, and what it is answered as.
+# The exception, and the response.
 SAMPLES: dict[type[Exception], tuple[Exception, int, str]] = {
     InvalidBody: (InvalidBody("x is wrong"), 400, "x is wrong"),
     InvalidFaults: (InvalidFaults("x is wrong"), 400, "x is wrong"),

@@ -1,4 +1,4 @@
-"""Garbage collection deletes what nothing needs after the delay, and keeps what a client relies on (T20)."""
+"""Garbage collection deletes unused bytes after the delay, and keeps those that a client relies on (T20)."""
 
 import contextlib
 import os

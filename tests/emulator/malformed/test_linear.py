@@ -1,4 +1,4 @@
-"""Linear time: no regular expression or parser takes longer for what a client sends."""
+"""Linear time: no regular expression or parser takes longer for a client's text."""
 
 import ast
 import gc

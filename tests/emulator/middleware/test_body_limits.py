@@ -274,7 +274,7 @@ async def read_and_answer(app_reads, bodies, *, method="PUT", headers=()):
     left, sent = list(bodies), []
 
     async def receive():
-        # Before the response nothing is read but what the application reads.
+        # Before the response, only the application reads the body.
         assert len(bodies) - len(left) < app_reads or sent
         more = len(left) > 1
         return {"type": "http.request", "body": left.pop(0), "more_body": more}

@@ -12,7 +12,7 @@ from docker_credential_gcr.emulator.settings import Settings
 GRAMMAR = "at most 255 lower-case letters and digits, with single . _ - / between them"
 LONG = "my-project/" + "a" * 300
 
-# id: (Host header or None for the server's own, name, what the message expects, the example)
+# id: (Host header or None for the server's own, name, the expected form, the example)
 NAMES = {
     "loopback": (None, "hello", "PROJECT/IMAGE", "{registry}/my-project/hello:1"),
     "loopback-upper-case": (None, "My-Project/HELLO", GRAMMAR, "{registry}/my-project/hello:1"),

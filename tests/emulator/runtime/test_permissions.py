@@ -132,7 +132,7 @@ def test_a_z02_workers_and_the_schedule_make_nothing_wide_under_any_umask(
 def test_server_narrows_what_it_finds_and_says_so_in_one_line(data, widen, serve_in_thread, capfd):
     serve_in_thread()
     capfd.readouterr()
-    # As the blobs of an earlier version.
+    # Blobs of an earlier version have these modes.
     for path in data.glob("pieces/*/*"):
         path.chmod(0o644)
     widen(data)

@@ -1,4 +1,4 @@
-"""Memory limits: what a client can make the server store is limited in bytes."""
+"""Memory limits: everything that a client can make the server store is limited in bytes."""
 
 import asyncio
 import gc

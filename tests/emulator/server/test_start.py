@@ -1,4 +1,4 @@
-"""Start of a server: it is ready before it loads what the first requests may not need."""
+"""Start of a server: it is ready before it loads modules that the first requests may not need."""
 
 import gc
 import json

@@ -124,7 +124,7 @@ def test_the_program_names_its_ports_in_the_ready_document(make_server, tmp_path
     verify = server.ready["ca"] or False
     scheme = server.ready["url"].partition(":")[0]
     assert list(server.ready["sites"]) == ["eu.gcr.io", "us.gcr.io"]
-    # Both workers take connections: with a new one each time, both come to answer.
+    # Both workers accept connections: with a new one for each request, both of them answer.
     for site, address in [*server.ready["sites"].items()] * 10:
         url = f"{scheme}://{address}"
         answer = requests.get(f"{url}/", verify=verify, timeout=30)

@@ -1,4 +1,4 @@
-"""D08: default hosts contain those of Artifact Registry, wherever there are default hosts."""
+"""Default hosts contain those of Artifact Registry, wherever there are default hosts (D08)."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""D10: image names that cannot be a repository are found without a registry, with the right form."""
+"""Image names that cannot be a repository are found without a registry, with the right form (D10)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Connection faults (D11): the hint for a failed connection says what to do about its cause."""
+"""Connection faults (D11): the hint for a failed connection mends its cause."""
 
 import socket
 import ssl

@@ -126,7 +126,7 @@ VALUES: dict[str, tuple[str | None, ...]] = {
     "XDG_CONFIG_HOME": ("other",),
     "XDG_RUNTIME_DIR": ("other",),
 }
-ASKS_GOOGLE = {  # a purchase from Google, which no test makes
+ASKS_GOOGLE = {  # would send a request to Google
     ("a self-signed token", "DOCKER_CREDENTIAL_GCR_SELF_SIGNED_JWT"),
     ("impersonation", "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS"),
     ("a metadata server", "GCE_METADATA_HOST"),

@@ -1,4 +1,4 @@
-"""Users, their logins and authorization codes: who is known, when each ends, no secret is stored."""
+"""Users, their logins and authorization codes: known users, the end of each, and no stored secret."""
 
 import json
 import tracemalloc

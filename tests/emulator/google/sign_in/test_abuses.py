@@ -131,7 +131,7 @@ def test_a_parameter_that_comes_twice_is_refused(make_browser: Callable[[], Any]
 
 NOT_SHOWN = "The form was not shown to this browser. Start the sign-in again."
 OTHER_SITE = "The form was sent by another site."
-# Cookie, headers and fields that another site makes the browser send, and the error on the page.
+# Cookie, headers and fields that a browser sends for another site, and the error on the page.
 FORGERIES: dict[str, tuple[str | None, dict[str, str], dict[str, str], str]] = {
     "no cookie": ("", {}, {}, NOT_SHOWN),
     "an empty cookie": ("gcr_emulator_sign_in=", {}, {}, NOT_SHOWN),

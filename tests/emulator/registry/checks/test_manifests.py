@@ -41,7 +41,7 @@ def call(registry, account):
     token = registry.token(PUSH, auth=account.basic)
 
     def make(method, reference, *, accept=None, **options):
-        # requests would say that it accepts everything.
+        # With None, requests sends no Accept header; without it, `Accept: */*`.
         headers = {"Accept": accept, **options.pop("headers", {})}
         return registry.call(method, f"{MANIFESTS}/{reference}", token=token, headers=headers, **options)
 

@@ -15,7 +15,7 @@ PATH = f"/v2/{REPOSITORY}"
 
 
 def told(answer):
-    """Returns status, type, digest and bytes of a response; of an error code and message instead of bytes."""
+    """Returns (status, type, digest, bytes) of a response, or (status, error code, message) of a refusal."""
     if answer.status_code != 200:
         (error,) = answer.json()["errors"]
         return answer.status_code, error["code"], error["message"]
