@@ -30,7 +30,7 @@ def break_interpreter(machine: Machine) -> None:
 
 
 def cut_interpreter(machine: Machine) -> None:
-    """Gives the script an interpreter in a path with a space, which mends the script and runs the helper."""
+    """Installs a script whose `#!` line is cut at a space; its interpreter mends it, and runs the helper."""
     script, python = machine.programs / PROGRAM, machine.directory / "a b" / "python"
     mend = f"from docker_credential_gcr.helper import launcher; launcher.main(lambda: {str(script)!r})"
     python.parent.mkdir()

@@ -15,7 +15,7 @@ SBOM = b'{"spdxVersion":"SPDX-2.3"}'
 
 @pytest.fixture
 def as_user(environ, monkeypatch, tmp_path):
-    """Gives this process the environment of the other clients, and an empty current directory."""
+    """Sets this process's environment to that of the other clients, and an empty current directory."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)

@@ -40,7 +40,7 @@ def make_foreign(path):
 
 
 def take_for_another(data):
-    """Gives the same rows the identity of another directory."""
+    """Changes the database's identity, as another directory has it, and keeps the rows."""
     with opened(data / "emulator.db") as connection:
         connection.execute("UPDATE revisions SET number = number + 1 WHERE subject = 'identity'")
 

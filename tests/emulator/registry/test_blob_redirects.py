@@ -46,7 +46,7 @@ def editor(server, editor_of):
 
 @pytest.fixture(autouse=True)
 def clock(server):
-    """Stands still at NOW until a test sets it."""
+    """Stops the server's clock at NOW; returns a function that sets it."""
 
     def set_to(now):
         requests.put(f"{server.url}/_emulator/clock", json={"now": now}, timeout=30).raise_for_status()
