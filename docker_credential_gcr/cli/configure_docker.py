@@ -5,7 +5,13 @@ import os
 import click
 
 from docker_credential_gcr.helper import registries
-from docker_credential_gcr.helper.configure import arguments, config_edit, configure, environment
+from docker_credential_gcr.helper.configure import (
+    arguments,
+    config_edit,
+    configure,
+    docker_config,
+    environment,
+)
 from docker_credential_gcr.helper.tokens import NAMES
 
 from . import terminal
@@ -114,10 +120,8 @@ def _report(planned: configure.ConfigurePlan, done: str) -> None:
     if planned.record_fault:
         terminal.warn(f"unconfigure-docker cannot undo this: {planned.record_fault}")
     for key, host in planned.stored_logins.items():
-        terminal.warn(
-            f"{host}: {planned.path!r} holds a login of it, which some clients use instead: "
-            f"run `docker logout {key}`"
-        )
+        text = docker_config.format_stored_login(planned.path)
+        terminal.warn(f"{host}: {text}: run `docker logout {key}`")
     for problem in environment.find_problems(os.environ):
         command = f": {problem.command}" if problem.command else ""
         terminal.warn(problem.text + command)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from docker_credential_gcr.errors import quote
 from docker_credential_gcr.helper import PROGRAM, SUFFIX, registries
 
-from .docker_config import DockerConfig
+from .docker_config import DockerConfig, format_stored_login
 from .environment import Problem
 
 NOT_CONFIGURED, OTHER_HELPER = "not configured", "other helper"
@@ -38,7 +38,7 @@ def find_conflicts(host: str, docker: DockerConfig, configured: Container[str]) 
         found.append(Problem("no source", text, command))
     for key, stored_host in docker.stored_logins.items():
         if stored_host == host:
-            text = f"{docker.path!r} holds a login of it, which some clients use instead"
+            text = format_stored_login(docker.path)
             found.append(Problem("stale login", text, f"docker logout {key}", is_fatal=False))
     return found
 

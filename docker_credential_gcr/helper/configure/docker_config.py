@@ -115,6 +115,11 @@ def find_stored_logins(text: str) -> dict[str, str]:
     return {key: host for key in shown if (host := registries.find_host(key)) is not None}
 
 
+def format_stored_login(path: str) -> str:
+    """Returns the text for a login in the file at `path`, to follow the name of its host."""
+    return f"{path!r} holds a login of it, which some clients use instead"
+
+
 def make_login_keys(text: str, hosts: "Iterable[str]") -> dict[str, tuple[str, ...]]:
     """Returns the path of keys to the login of each host in a checked text."""
     member = _find_member(text, LOGINS_MEMBER)
