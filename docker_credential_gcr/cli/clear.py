@@ -24,7 +24,7 @@ def clear() -> None:
 
 
 def forget(done: str) -> None:
-    """Forgets everything, and prints on stderr what was forgotten."""
+    """Deletes the login, the stored keys and the tokens, and lists them on stderr."""
     lines = []
     if credential_file.delete_login(os.environ):
         lines.append(f"login: {done}")

@@ -25,7 +25,7 @@ WAIT_S = 60
 MIB = 1024 * 1024
 REPOSITORY = "my-project/app"
 PATH = f"/v2/{REPOSITORY}"
-MESSAGE = "the registry's disk is full: what it acknowledged is kept, free space and try again"
+MESSAGE = "the registry's disk is full, and acknowledged data is safe: free space and try again"
 FULL = {"errors": [{"code": "UNAVAILABLE", "message": MESSAGE}]}
 
 

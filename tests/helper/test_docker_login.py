@@ -239,7 +239,7 @@ def test_a_machine_without_a_keyring_keeps_the_login_in_the_private_file(
         0,
         "",
         "docker-credential-gcr: this machine has no keyring: "
-        f"the login is kept in {str(store.path)!r}, which only you can read\n",
+        f"the login is stored in {str(store.path)!r}, which only you can read\n",
     )
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
     assert store.run("get", server_url) == answer_of(server_url)

@@ -106,4 +106,6 @@ def test_alone_it_is_no_keyring_for_a_login_of_docker_s(tmp_path: Path) -> None:
     )
 
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr.startswith("docker-credential-gcr: this machine has no keyring: the login is kept in ")
+    assert done.stderr.startswith(
+        "docker-credential-gcr: this machine has no keyring: the login is stored in "
+    )

@@ -1,6 +1,6 @@
 """Rowless files: files that no row names, found by fsck, removed by gc and adopted by rebuild.
 
-A loss of power leaves them. A file whose key is in `doomed` is none of them: the sweeper deletes it.
+A loss of power leaves them. Files in the table `doomed` do not count: the sweeper deletes them.
 """
 
 from collections.abc import Iterator, Set

@@ -18,10 +18,10 @@ class StorageFull(Exception):
 
     def __init__(self, *, of_file: bool = False) -> None:
         super().__init__(
-            "the registry may write no larger file (ulimit -f): what it acknowledged is kept, raise the "
+            "the registry may write no larger file (ulimit -f), and acknowledged data is safe: raise the "
             "limit and start it again"
             if of_file
-            else "the registry's disk is full: what it acknowledged is kept, free space and try again"
+            else "the registry's disk is full, and acknowledged data is safe: free space and try again"
         )
 
 

@@ -44,7 +44,7 @@ def save_login(
         try:
             keyring.save_secret(server_url, secret, deadline=deadline)
         except keyring.NoKeyring as error:
-            choice, notice = "file", f"{error}: the login is kept in {path!r}, which only you can read"
+            choice, notice = "file", f"{error}: the login is stored in {path!r}, which only you can read"
     if choice == "file":
         entry["Secret"] = secret
     _change(path, add={server_url: entry}, drop=())

@@ -100,7 +100,7 @@ def _format_row(found: Document) -> tuple[str, ...]:
 @targets.project
 @with_server
 def delete(server: Server, key_id: str, account: str, project_id: str | None) -> None:
-    """Delete a key: the server refuses what it signed."""
+    """Delete a key: the server refuses its signatures."""
     path, email = _find_path(server, account, project_id)
     server.call("DELETE", f"{path}/keys/{quote(key_id, safe='')}")
     say(f"deleted key {key_id} of {email}")
@@ -112,7 +112,7 @@ def delete(server: Server, key_id: str, account: str, project_id: str | None) ->
 @targets.project
 @with_server
 def disable(server: Server, key_id: str, account: str, project_id: str | None) -> None:
-    """Disable a key: the server refuses what it signs until the key is enabled."""
+    """Disable a key: the server refuses its signatures until the key is enabled."""
     path, email = _find_path(server, account, project_id)
     server.call("POST", f"{path}/keys/{quote(key_id, safe='')}:disable", {})
     say(f"disabled key {key_id} of {email}")

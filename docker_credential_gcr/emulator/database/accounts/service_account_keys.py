@@ -141,7 +141,7 @@ def set_disabled(connection: Connection, key_id: str, *, disabled: bool) -> None
 
 
 def remove(connection: Connection, key_id: str) -> None:
-    """Deletes the key: what it has signed is refused from now on."""
+    """Deletes the key: its signatures are refused from now on."""
     connection.execute(_DELETE, {"wanted": key_id})
 
 

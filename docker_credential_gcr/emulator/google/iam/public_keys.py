@@ -39,7 +39,7 @@ async def _list_keys(request: Request, services: GoogleServices) -> list[Registe
         account = find_active_account(connection, email)
         if account is None:
             raise NotFound(f"Service account {email} not found.")
-        kept = service_account_keys.list_of(connection, account)
-        return [each.key for each in kept if not each.disabled and now < each.key.expires_at]
+        stored = service_account_keys.list_of(connection, account)
+        return [each.key for each in stored if not each.disabled and now < each.key.expires_at]
 
     return await services.database.read(work)

@@ -92,10 +92,10 @@ async def upload_key(call: Call) -> Result:
 def list_keys(connection: Connection, call: Call) -> Result:
     """Returns the account's keys of the types in ?keyTypes=, or all; oldest first, in one page."""
     types = call.query.getlist("keyTypes")
-    kept = service_account_keys.list_of(
+    stored = service_account_keys.list_of(
         connection, get_account(connection, call, "iam.serviceAccountKeys.list")
     )
-    shown = [key for key in map(_format, kept) if not types or key["keyType"] in types]
+    shown = [key for key in map(_format, stored) if not types or key["keyType"] in types]
     return {"keys": shown} if shown else {}
 
 
@@ -111,7 +111,7 @@ def show_key(connection: Connection, call: Call) -> Result:
 
 @writes()
 def delete_key(connection: Connection, call: Call) -> Result:
-    """Deletes a key: what it has signed is refused from now on."""
+    """Deletes a key: its signatures are refused from now on."""
     key = _get_user_managed(connection, call, "iam.serviceAccountKeys.delete")
     service_account_keys.remove(connection, key.key.key_id)
     return {}
@@ -119,7 +119,7 @@ def delete_key(connection: Connection, call: Call) -> Result:
 
 @writes(body={"serviceAccountKeyDisableReason": MISSING, "extendedStatusMessage": MISSING})
 def disable_key(connection: Connection, call: Call) -> Result:
-    """Disables the key: what it has signed is refused until it is enabled."""
+    """Disables the key: its signatures are refused until it is enabled."""
     return _set_disabled(connection, call, "disable")
 
 
@@ -137,28 +137,28 @@ def _set_disabled(connection: Connection, call: Call, verb: str) -> Result:
 
 def _get(connection: Connection, call: Call, permission: str) -> StoredKey:
     account = get_account(connection, call, permission)
-    kept = service_account_keys.find_stored(connection, call.path["key"])
-    if kept is None or kept.key.email != account.email:
+    stored = service_account_keys.find_stored(connection, call.path["key"])
+    if stored is None or stored.key.email != account.email:
         raise NotFound("Service account key not found.")
-    return kept
+    return stored
 
 
 def _get_user_managed(connection: Connection, call: Call, permission: str) -> StoredKey:
     """Returns the key in the path, to change it. Raises FailedPrecondition for a system-managed key."""
-    kept = _get(connection, call, permission)
-    if kept.is_system_managed:
+    stored = _get(connection, call, permission)
+    if stored.is_system_managed:
         raise FailedPrecondition("The key is managed by Google: only user-managed keys can be changed.")
-    return kept
+    return stored
 
 
-def _format(kept: StoredKey) -> dict[str, Any]:
-    key = kept.key
+def _format(stored: StoredKey) -> dict[str, Any]:
+    key = stored.key
     document: dict[str, Any] = {
         "name": f"projects/{key.project_id}/serviceAccounts/{key.email}/keys/{key.key_id}",
         "validAfterTime": format_instant(key.created_at),
         "validBeforeTime": format_instant(key.expires_at),
         "keyAlgorithm": _ALGORITHM,
-        "keyOrigin": "USER_PROVIDED" if kept.uploaded else "GOOGLE_PROVIDED",
-        "keyType": _SYSTEM_TYPE if kept.is_system_managed else _TYPE,
+        "keyOrigin": "USER_PROVIDED" if stored.uploaded else "GOOGLE_PROVIDED",
+        "keyType": _SYSTEM_TYPE if stored.is_system_managed else _TYPE,
     }
-    return {**document, "disabled": True} if kept.disabled else document
+    return {**document, "disabled": True} if stored.disabled else document

@@ -23,7 +23,7 @@ def test_z24_a_file_that_may_not_grow_is_known_and_named() -> None:
     known = translate_error(OSError(errno.EFBIG, "words"))
     assert (type(known), str(known)) == (
         StorageFull,
-        "the registry may write no larger file (ulimit -f): what it acknowledged is kept, raise the limit "
+        "the registry may write no larger file (ulimit -f), and acknowledged data is safe: raise the limit "
         "and start it again",
     )
 
