@@ -78,6 +78,18 @@ class Settings:
     # Additional addresses and ports, always without TLS.
     plain: tuple[tuple[str, int], ...] = ()
     data: Path | None = None
+    # The URL of a PostgreSQL database in place of the one in the data directory.
+    database: str | None = None
+    # s3://BUCKET/FOLDER or gs://BUCKET/FOLDER in place of the files in the data directory; the URL of the
+    # store if it is not Amazon's or Google's, and the one that clients reach it at.
+    storage: str | None = None
+    storage_endpoint: str | None = None
+    storage_public_endpoint: str | None = None
+    # The directory of the keys, which all servers on one database have; None keeps them in the database.
+    keys: Path | None = None
+    # The URL at which clients reach a load balancer, and the networks from which it forwards requests.
+    external_url: str | None = None
+    trusted_proxies: tuple[str, ...] = ()
     projects: tuple[str, ...] = ()
     # Hosts and ports: additional ports at the same address, each for one of the emulator's hosts.
     sites: tuple[tuple[str, int], ...] = ()

@@ -11,7 +11,7 @@ from docker_credential_gcr.emulator.gce_instance import InvalidInstance
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
 from docker_credential_gcr.emulator.request_context import find_request_id, note_member, note_reason
-from docker_credential_gcr.emulator.runtime.errors import CollectionBusy, DatabaseLocked, StorageFull
+from docker_credential_gcr.emulator.runtime.errors import CollectionBusy, StorageFull, Unavailable
 
 from .faults import InvalidFaults
 from .request_body import InvalidBody
@@ -39,7 +39,7 @@ TABLE: dict[type[Exception], int] = {
     NotAnAdministrator: 401,
     NotTheOperator: 403,
     CollectionBusy: 409,
-    DatabaseLocked: 503,
+    Unavailable: 503,
     StorageFull: 507,
 }
 

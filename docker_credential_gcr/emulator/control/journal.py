@@ -22,7 +22,7 @@ from docker_credential_gcr.emulator.database.engine.errors import translate_erro
 from docker_credential_gcr.emulator.request_context import CURRENT, CurrentRequest, filter_query
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 from docker_credential_gcr.emulator.runtime.clock import Clock
-from docker_credential_gcr.emulator.runtime.errors import DatabaseLocked, StorageFull, TooManyRequests
+from docker_credential_gcr.emulator.runtime.errors import StorageFull, TooManyRequests, Unavailable
 
 Entry = dict[str, object]
 T = TypeVar("T")
@@ -37,14 +37,14 @@ _PRUNE_INTERVAL = 256
 
 
 async def write_if_possible(database: Database, work: Callable[[Connection], T]) -> T | None:
-    """Returns what `work` returns, once committed; None if the disk is full or the database is locked.
+    """Returns what `work` returns, once committed; None if the disk is full or the database does not answer.
 
     No client's request may fail because a record for a test cannot be written.
     """
     try:
         return await database.write(work, durable=False)
     except Exception as error:
-        if isinstance(translate_error(error), (DatabaseLocked, StorageFull)):
+        if isinstance(translate_error(error), (StorageFull, Unavailable)):
             return None
         raise
 

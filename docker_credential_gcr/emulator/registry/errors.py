@@ -19,7 +19,7 @@ from docker_credential_gcr.emulator.oci.errors import (
     InvalidScope,
 )
 from docker_credential_gcr.emulator.request_context import note_reason
-from docker_credential_gcr.emulator.runtime.errors import DatabaseLocked, StorageFull, TooManyRequests
+from docker_credential_gcr.emulator.runtime.errors import StorageFull, TooManyRequests, Unavailable
 
 from .http import BodyIncomplete, BodyTooLarge, QueryTooLong, Response
 
@@ -245,7 +245,7 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     # https://github.com/goharbor/harbor/issues/14616
     # UNAVAILABLE is Docker's code; the specification has none.
     StorageFull: (507, "UNAVAILABLE"),
-    DatabaseLocked: (503, "UNAVAILABLE"),
+    Unavailable: (503, "UNAVAILABLE"),
 }
 # Errors without a message. The specification has no code for 413.
 _TEXTS: dict[type[Exception], tuple[int, str, str]] = {

@@ -1,4 +1,4 @@
-"""Errors of resources that a server runs out of: requests, disk space, and the lock of the database."""
+"""Errors of resources that a server runs out of: requests, disk space, its database and object store."""
 
 from collections.abc import Mapping
 
@@ -32,10 +32,30 @@ class CollectionBusy(Exception):
         super().__init__("another collection is in progress: wait until it has ended")
 
 
-class DatabaseLocked(Exception):
-    """Another program holds the lock of the database."""
+class Unavailable(Exception):
+    """A part of the server does not answer, and probably will in a second; nothing was changed."""
 
     headers: Mapping[str, str] = {"Retry-After": str(_RETRY_AFTER_S)}
 
+
+class DatabaseLocked(Unavailable):
+    """Another program holds the lock of the database."""
+
     def __init__(self) -> None:
         super().__init__("another program has locked emulator.db: end it, or try again later")
+
+
+class DatabaseUnavailable(Unavailable):
+    """PostgreSQL does not answer, or its connection was lost before the COMMIT was acknowledged."""
+
+    def __init__(self) -> None:
+        super().__init__("the registry's database does not answer, and acknowledged data is safe: try again")
+
+
+class StorageUnavailable(Unavailable):
+    """The object store does not answer, or answers with an error."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the registry's object store does not answer, and acknowledged data is safe: try again"
+        )

@@ -16,7 +16,12 @@ from docker_credential_gcr.emulator.control.request_body import InvalidBody
 from docker_credential_gcr.emulator.control.subject_tokens import InvalidTokenRequest
 from docker_credential_gcr.emulator.gce_instance import InvalidInstance
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator
-from docker_credential_gcr.emulator.runtime.errors import CollectionBusy, DatabaseLocked, StorageFull
+from docker_credential_gcr.emulator.runtime.errors import (
+    CollectionBusy,
+    DatabaseLocked,
+    StorageFull,
+    Unavailable,
+)
 
 # The exception, and the response.
 SAMPLES: dict[type[Exception], tuple[Exception, int, str]] = {
@@ -27,7 +32,7 @@ SAMPLES: dict[type[Exception], tuple[Exception, int, str]] = {
     NotAnAdministrator: (NotAnAdministrator("no token"), 401, "no token"),
     NotTheOperator: (NotTheOperator(), 403, "only the operator may do this"),
     CollectionBusy: (CollectionBusy(), 409, str(CollectionBusy())),
-    DatabaseLocked: (sqlite3.OperationalError("database is locked"), 503, str(DatabaseLocked())),
+    Unavailable: (sqlite3.OperationalError("database is locked"), 503, str(DatabaseLocked())),
     StorageFull: (OSError(errno.ENOSPC, "words"), 507, str(StorageFull())),
 }
 
@@ -52,7 +57,7 @@ def test_each_error_is_answered_with_its_status(kind: type[Exception]) -> None:
     error, status, message = SAMPLES[kind]
     found, body, response = answer(error)
     assert (found, body) == (status, {"error": message})
-    assert response.headers.get("retry-after") == ("1" if kind is DatabaseLocked else None)
+    assert response.headers.get("retry-after") == ("1" if kind is Unavailable else None)
 
 
 def test_z23_an_unforeseen_error_is_json_too_and_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

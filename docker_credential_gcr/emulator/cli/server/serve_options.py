@@ -40,6 +40,45 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="The data directory. Without it, a temporary one is used, and deleted when the server stops.",
     ),
     _option(
+        "database",
+        metavar="URL",
+        help="A PostgreSQL database for everything but the bytes of images, such as postgresql://HOST/NAME; "
+        "several servers may use it.",
+    ),
+    _option(
+        "storage",
+        metavar="URL",
+        help="An object store for the bytes of images, s3://BUCKET or gs://BUCKET; it needs --database.",
+    ),
+    _option(
+        "storage-endpoint",
+        metavar="URL",
+        help="The URL of an object store that is not Amazon's or Google's.",
+    ),
+    _option(
+        "storage-public-endpoint",
+        metavar="URL",
+        help="The URL of the object store in the links of --redirect-blobs, if clients reach it elsewhere.",
+    ),
+    _option(
+        "keys",
+        type=_file,
+        help="A directory for the server's keys, the same for all servers on one database. "
+        "Without it, the database holds them.",
+    ),
+    _option(
+        "external-url",
+        metavar="URL",
+        help="The URL at which clients reach the server through a load balancer.",
+    ),
+    _option(
+        "trusted-proxy",
+        "trusted_proxies",
+        metavar="CIDR",
+        multiple=True,
+        help="A network of load balancers, whose X-Forwarded-For names the client; may be repeated.",
+    ),
+    _option(
         "project",
         "projects",
         type=options.parse_project_id,

@@ -19,7 +19,7 @@ from docker_credential_gcr.emulator.identity.administrators import Forwarded, No
 from docker_credential_gcr.emulator.identity.authorization import Decision
 from docker_credential_gcr.emulator.identity.policy import InvalidPolicy
 from docker_credential_gcr.emulator.request_context import note_reason
-from docker_credential_gcr.emulator.runtime.errors import DatabaseLocked, StorageFull, TooManyRequests
+from docker_credential_gcr.emulator.runtime.errors import StorageFull, TooManyRequests, Unavailable
 
 
 class InvalidArgument(Exception):
@@ -138,7 +138,7 @@ TABLE: dict[type[Exception], tuple[int, str, str | None]] = {
     TooManyRequests: (429, "RESOURCE_EXHAUSTED", None),
     # Google has no status for a full disk; its libraries retry after this one.
     StorageFull: (503, "UNAVAILABLE", None),
-    DatabaseLocked: (503, "UNAVAILABLE", None),
+    Unavailable: (503, "UNAVAILABLE", None),
 }
 _INTERNAL = (500, "INTERNAL", "Internal error encountered.")
 
@@ -170,14 +170,15 @@ def find_response(error: Exception, *, is_storage: bool = False) -> JSONResponse
         status = 401 if error.error in _UNAUTHORIZED_GRANTS else 400
         return JSONResponse(body, status, {"Cache-Control": "no-store", **error.headers})
     error = translate_error(error)
-    if type(error) not in TABLE:
+    kind = next((kind for kind in type(error).__mro__ if kind in TABLE), None)
+    if kind is None:
         return None
-    code, word, text = TABLE[type(error)]
+    code, word, text = TABLE[kind]
     message = text or str(error)
     note_reason(message)
     reason = _STORAGE_REASONS[code]
     if is_storage:
-        code, reason = _STORAGE_TABLE.get(type(error), (code, reason))
+        code, reason = _STORAGE_TABLE.get(kind, (code, reason))
     response = _format(code, message, _details(error), word=None if is_storage else word, reason=reason)
     response.headers.update(getattr(error, "headers", {}))
     return response

@@ -13,7 +13,12 @@ from docker_credential_gcr.emulator.google.rest import errors
 from docker_credential_gcr.emulator.identity.administrators import Forwarded, NotAnAdministrator
 from docker_credential_gcr.emulator.identity.authorization import Decision
 from docker_credential_gcr.emulator.identity.policy import InvalidPolicy
-from docker_credential_gcr.emulator.runtime.errors import DatabaseLocked, StorageFull, TooManyRequests
+from docker_credential_gcr.emulator.runtime.errors import (
+    DatabaseLocked,
+    StorageFull,
+    TooManyRequests,
+    Unavailable,
+)
 
 Apis = Any
 SAMPLES: dict[type[Exception], tuple[Exception, int, str, str]] = {
@@ -74,7 +79,7 @@ SAMPLES: dict[type[Exception], tuple[Exception, int, str, str]] = {
     ),
     TooManyRequests: (TooManyRequests("too many", 7), 429, "RESOURCE_EXHAUSTED", "too many"),
     StorageFull: (StorageFull(), 503, "UNAVAILABLE", str(StorageFull())),
-    DatabaseLocked: (DatabaseLocked(), 503, "UNAVAILABLE", str(DatabaseLocked())),
+    Unavailable: (DatabaseLocked(), 503, "UNAVAILABLE", str(DatabaseLocked())),
 }
 
 DEBUG = {"@type": "type.googleapis.com/google.rpc.DebugInfo", "detail": "because"}
