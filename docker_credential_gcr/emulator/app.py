@@ -21,6 +21,7 @@ from docker_credential_gcr.emulator.database.engine.errors import (
     describe_error,
     translate_error,
 )
+from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.projects import projects
 from docker_credential_gcr.emulator.database.read_cache import ReadCache
 from docker_credential_gcr.emulator.google.dependencies import GoogleServices
@@ -122,7 +123,9 @@ class Emulator:
         path = self._directory.path
         check_own_database(path)
         is_shared = self._settings.workers > 1
-        database = Database(self._directory.database_path, shared=is_shared, observe=counts.count_commit)
+        database = SqliteDatabase(
+            self._directory.database_path, shared=is_shared, observe=counts.count_commit
+        )
         database.read_now(lambda connection: record_identity(path, connection))
         return database
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from docker_credential_gcr.emulator.database.engine import snapshot
-from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 from .garbage_collection import Collected, Collection, Rules
@@ -23,7 +23,7 @@ def simulate_collection(database_path: Path, root: Path, rules: Rules) -> Collec
     """Returns what a collection would remove; blocks on the disk. The copy has no bytes of blobs."""
     with tempfile.TemporaryDirectory(prefix="gcr-emulator-") as folder:
         path = Path(folder) / "emulator.db"
-        Database(path).close()
+        SqliteDatabase(path).close()
         snapshot.save_outline(database_path, path)
-        with contextlib.closing(Database(path)) as database:
+        with contextlib.closing(SqliteDatabase(path)) as database:
             return Collection(database, UntouchedStore(root), rules).run()

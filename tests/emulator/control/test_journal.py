@@ -9,12 +9,12 @@ from support.sqlite_files import opened
 
 from docker_credential_gcr.emulator.control.journal import write_if_possible
 from docker_credential_gcr.emulator.database import control_documents
-from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 
 
 @pytest.fixture
 def database(tmp_path):
-    with closing(Database(tmp_path / "emulator.db", lock_wait_s=0.0)) as database:
+    with closing(SqliteDatabase(tmp_path / "emulator.db", lock_wait_s=0.0)) as database:
         yield database
 
 

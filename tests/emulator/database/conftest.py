@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.projects import projects
 from docker_credential_gcr.emulator.database.projects.projects import Project
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    with closing(Database(tmp_path / "emulator.db")) as database:
+    with closing(SqliteDatabase(tmp_path / "emulator.db")) as database:
         yield database
 
 

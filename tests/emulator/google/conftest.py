@@ -19,7 +19,7 @@ from docker_credential_gcr.emulator.database.accounts import authorization_codes
 from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
 from docker_credential_gcr.emulator.database.accounts.authorization_codes import CodeGrant
 from docker_credential_gcr.emulator.database.accounts.users import User
-from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.images import blobs, manifests, repositories, tags
 from docker_credential_gcr.emulator.database.images.blobs import Blob
 from docker_credential_gcr.emulator.database.images.manifests import Summary
@@ -250,7 +250,7 @@ def apis(
 ) -> Iterator[Apis]:
     clock = Clock()
     clock.set(NOW)
-    database = Database(tmp_path / "emulator.db")
+    database = SqliteDatabase(tmp_path / "emulator.db")
     services = GoogleServices(
         database,
         clock,

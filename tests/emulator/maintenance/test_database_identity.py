@@ -8,7 +8,7 @@ import pytest
 import requests
 from support.sqlite_files import ask, opened
 
-from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
@@ -50,7 +50,7 @@ DATABASES = {
     "missing": (lambda data: (data / "emulator.db").unlink(), "is missing"),
     "empty": (lambda data: (data / "emulator.db").write_bytes(b""), "is empty"),
     "new": (
-        lambda data: replace_database(data, lambda path: Database(path).close()),
+        lambda data: replace_database(data, lambda path: SqliteDatabase(path).close()),
         "is the database of another data directory",
     ),
     "another-directory's": (take_for_another, "is the database of another data directory"),

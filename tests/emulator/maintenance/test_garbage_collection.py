@@ -10,7 +10,7 @@ import requests
 from support.images import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, digest_of
 from support.sqlite_files import opened
 
-from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.maintenance.garbage_collection import Collected, Collection, Rules
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
@@ -282,7 +282,7 @@ class TestTheCollectionItself:
         # The sweeper calls is_over first.
         asked = iter([False, False, False, True])
         rules = Rules(NOW + 1, NOW, NOW, is_over=lambda: next(asked, True))
-        with contextlib.closing(Database(registry.data / "emulator.db")) as database:
+        with contextlib.closing(SqliteDatabase(registry.data / "emulator.db")) as database:
             collected = Collection(database, FileStore(registry.data), rules).run()
         # Two steps of a hundred links each; the next collection deletes their blobs.
         assert collected == Collected(links=200)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from support.sqlite_files import UNDO_0006, make_older, opened
 
-from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.images import untagged
 from docker_credential_gcr.emulator.oci.media_types import FOREIGN_LAYERS
 from docker_credential_gcr.emulator.server.in_thread import InThread
@@ -145,7 +145,7 @@ def test_b_z15_collection_without_a_delay_takes_what_nothing_names_and_no_more(p
 def test_b_z15_manifest_with_many_dead_referrers_goes_with_them_in_few_steps(tmp_path):
     """Counts SQLite's steps: connected manifests are read once, however many are candidates."""
     count = 3000
-    with contextlib.closing(Database(tmp_path / "emulator.db")) as database:
+    with contextlib.closing(SqliteDatabase(tmp_path / "emulator.db")) as database:
         database.write_now(lambda connection: add_referrers(connection, count))
         steps = 0
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import insert
 from support.sqlite_files import ask, opened
 
-from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.schema import policies
 from docker_credential_gcr.emulator.maintenance.scheduler import (
     SNAPSHOT,
@@ -21,7 +21,7 @@ from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 @pytest.fixture(params=[False, True], ids=["alone", "shared"])
 def database(request, tmp_path):
-    with contextlib.closing(Database(tmp_path / "emulator.db", shared=request.param)) as database:
+    with contextlib.closing(SqliteDatabase(tmp_path / "emulator.db", shared=request.param)) as database:
         yield database
 
 

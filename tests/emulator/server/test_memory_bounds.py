@@ -11,7 +11,7 @@ from docker_credential_gcr.emulator.app import Emulator
 from docker_credential_gcr.emulator.control.journal import DatabaseJournal, ProcessJournal
 from docker_credential_gcr.emulator.data_directory import DataDirectory
 from docker_credential_gcr.emulator.database.control_documents import clear
-from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.runtime.clock import Clock
 from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.emulator.sites.hosts import HOST_SIZE
@@ -123,7 +123,7 @@ def journal(request, tmp_path):
         own = ProcessJournal(Clock(), 100_000)
         yield own, own.clear
         return
-    with closing(Database(tmp_path / "emulator.db")) as database:
+    with closing(SqliteDatabase(tmp_path / "emulator.db")) as database:
         yield DatabaseJournal(Clock(), database, 100_000), lambda: database.write_now(clear)
 
 

@@ -60,7 +60,7 @@ def gc(
 
 
 def _collect(data: Path, older_than_s: float | None, untagged: bool, dry_run: bool) -> dict[str, int]:
-    from docker_credential_gcr.emulator.database.engine.database import Database
+    from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
     from docker_credential_gcr.emulator.maintenance.database_identity import (
         check_own_database,
         record_identity,
@@ -71,7 +71,7 @@ def _collect(data: Path, older_than_s: float | None, untagged: bool, dry_run: bo
 
     with lock_data_directory(data) as directory, show_progress() as progress:
         check_own_database(directory.path)
-        with contextlib.closing(Database(directory.database_path)) as database:
+        with contextlib.closing(SqliteDatabase(directory.database_path)) as database:
             database.read_now(lambda connection: record_identity(directory.path, connection))
             store, root = FileStore(directory.path), directory.path
             scheduler = MaintenanceScheduler(

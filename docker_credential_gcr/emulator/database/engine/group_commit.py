@@ -17,12 +17,11 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database import schema
 
+from .database import Observe
 from .errors import is_locked
 from .wal import LogFile
 
 T = TypeVar("T")
-# Called with the number of writes in a transaction and the seconds it took.
-Observe = Callable[[int, float], None]
 AcquireLock = Callable[[], AbstractContextManager[None]]
 
 # More jobs in one transaction delay the first caller, and the event loop, without a gain.

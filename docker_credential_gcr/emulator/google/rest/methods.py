@@ -85,6 +85,6 @@ def _on_connection(
     return decorate
 
 
-reads = partial(_on_connection, Database.read)
+reads = partial(_on_connection, lambda database, work: database.read(work))
 # A method that can refuse a request without the database uses `method`, to refuse it before it waits.
-writes = partial(_on_connection, Database.write)
+writes = partial(_on_connection, lambda database, work: database.write(work))

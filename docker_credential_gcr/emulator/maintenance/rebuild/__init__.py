@@ -9,8 +9,8 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.engine.errors import IncompatibleDatabase
+from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.engine.sqlite_file import Unreadable, checkpoint, open_database
 from docker_credential_gcr.emulator.maintenance.database_identity import (
     DATABASE,
@@ -76,7 +76,7 @@ def rebuild(root: Path, *, source: Path | None, now: float, progress: Progress =
     rebuilt = Rebuilt([chosen, *snapshots])
     new = root / _NEW
     _remove(new)
-    Database(new).close()
+    SqliteDatabase(new).close()
     with contextlib.ExitStack() as stack:
         made, *sources = (stack.enter_context(open_database(path)) for path in (new, chosen, *snapshots))
         made.execute("BEGIN")

@@ -9,7 +9,7 @@ from support.database_reads import reading
 from docker_credential_gcr.emulator.database.accounts import service_account_keys as keys
 from docker_credential_gcr.emulator.database.accounts import service_accounts
 from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
-from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.errors import AlreadyExists
 from docker_credential_gcr.emulator.database.projects import projects
 
@@ -24,7 +24,7 @@ def make(connection: Connection) -> ServiceAccount:
 
 
 def test_an_account_is_found_by_its_address_and_its_unique_id(tmp_path: Path) -> None:
-    database = Database(tmp_path / "emulator.db")
+    database = SqliteDatabase(tmp_path / "emulator.db")
     made = database.write_now(make)
 
     with reading(database) as connection:
@@ -41,7 +41,7 @@ def test_an_account_is_found_by_its_address_and_its_unique_id(tmp_path: Path) ->
 
 
 def test_an_account_that_is_there_is_not_made_again(tmp_path: Path) -> None:
-    database = Database(tmp_path / "emulator.db")
+    database = SqliteDatabase(tmp_path / "emulator.db")
     database.write_now(make)
 
     with pytest.raises(AlreadyExists):
@@ -50,7 +50,7 @@ def test_an_account_that_is_there_is_not_made_again(tmp_path: Path) -> None:
 
 
 def test_a_removed_account_takes_its_keys_along(tmp_path: Path) -> None:
-    database = Database(tmp_path / "emulator.db")
+    database = SqliteDatabase(tmp_path / "emulator.db")
     account = database.write_now(make)
     database.write_now(lambda c: keys.add(c, account, "0" * 40, "public", now=3))
 

@@ -8,8 +8,8 @@ from support.checkout import DATA
 from support.sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.database import migrations, schema
-from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.engine.errors import IncompatibleDatabase
+from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 
 VERSIONS = Path(migrations.__file__).parent / "versions"
 DUMPS = sorted(DATA.glob("database-*.sql"))
@@ -71,8 +71,8 @@ def rows_of(path, table):
 
 
 def test_migrated_database_is_one_that_the_schema_makes(older, tmp_path):
-    Database(older).close()
-    Database(tmp_path / "new.db").close()
+    SqliteDatabase(older).close()
+    SqliteDatabase(tmp_path / "new.db").close()
     assert structure(older) == structure(tmp_path / "new.db")
     assert ask(older, "SELECT version_num FROM alembic_version") == [(schema.REVISION,)]
     assert ask(older, "PRAGMA integrity_check") == [("ok",)]
@@ -81,7 +81,7 @@ def test_migrated_database_is_one_that_the_schema_makes(older, tmp_path):
 
 def test_migration_keeps_every_row(older, tmp_path):
     shutil.copy(older, tmp_path / "before.db")
-    Database(older).close()
+    SqliteDatabase(older).close()
     # Uploads in progress end.
     for table in set(names(tmp_path / "before.db")) - {"alembic_version", "uploads"}:
         # A later revision adds columns at the end.
@@ -92,7 +92,7 @@ def test_migration_keeps_every_row(older, tmp_path):
 
 
 def test_migration_enters_what_each_manifest_names_by_any_field(oldest):
-    Database(oldest).close()
+    SqliteDatabase(oldest).close()
     named = (
         "SELECT tags.tag, count(manifest_blobs.digest) FROM tags "
         "LEFT JOIN manifest_blobs ON manifest_blobs.manifest = tags.manifest GROUP BY tags.tag"
@@ -104,7 +104,7 @@ def test_migration_enters_what_each_manifest_names_by_any_field(oldest):
 
 def test_migration_gives_links_the_whole_delay(oldest):
     before = int(ask(oldest, "SELECT strftime('%s', 'now')")[0][0])
-    Database(oldest).close()
+    SqliteDatabase(oldest).close()
     ((oldest,),) = ask(oldest, "SELECT min(used_at) FROM blob_links")
     assert oldest >= before
 
@@ -112,7 +112,7 @@ def test_migration_gives_links_the_whole_delay(oldest):
 def test_migration_leaves_a_copy_of_the_older_database_next_to_it(older, tmp_path):
     before = {table: content(older, table) for table in names(older)}
     ((revision,),) = ask(older, "SELECT version_num FROM alembic_version")
-    Database(older).close()
+    SqliteDatabase(older).close()
     copy = tmp_path / f"emulator.db.{revision}"
     assert {table: content(copy, table) for table in names(copy)} == before
     assert copy.stat().st_mode & 0o777 == 0o600
@@ -124,7 +124,7 @@ def test_migration_that_fails_changes_nothing(oldest):
     before = {table: content(oldest, table) for table in names(oldest)}
     for _ in range(2):
         with pytest.raises(ValueError, match="Expecting value"):
-            Database(oldest)
+            SqliteDatabase(oldest)
     assert {table: content(oldest, table) for table in names(oldest)} == before
 
 
@@ -147,7 +147,7 @@ def test_document_that_cannot_be_read_keeps_no_database_from_being_opened(tmp_pa
         connection.executescript(dump.read_text())
         connection.execute("UPDATE manifests SET data = ? WHERE id = 3", (document,))
     before = content(path, "manifests")
-    Database(path).close()
+    SqliteDatabase(path).close()
     assert content(path, "manifests") == before
     assert len(ask(path, "SELECT digest FROM manifest_blobs WHERE manifest = 4")) == 2
     assert len(ask(path, "SELECT digest FROM manifest_blobs WHERE manifest = 3")) == 1
@@ -158,7 +158,7 @@ def test_newer_database_is_refused_and_kept(older, tmp_path):
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     before = structure(older)
     with pytest.raises(IncompatibleDatabase, match=f"is of revision '9999', .* writes '{schema.REVISION}'"):
-        Database(older)
+        SqliteDatabase(older)
     assert structure(older) == before
     assert not (tmp_path / "emulator.db.9999").exists()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.database_reads import reading
 
-from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.errors import Changed
 from docker_credential_gcr.emulator.database.projects import policies
 from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
@@ -16,7 +16,7 @@ TWO = grant(ONE, "roles/viewer", "user:b@example.com")
 
 
 def test_a_resource_without_a_policy_has_an_empty_one(tmp_path: Path) -> None:
-    database = Database(tmp_path / "emulator.db")
+    database = SqliteDatabase(tmp_path / "emulator.db")
 
     with reading(database) as connection:
         assert policies.find(connection, RESOURCE) == EMPTY
@@ -25,7 +25,7 @@ def test_a_resource_without_a_policy_has_an_empty_one(tmp_path: Path) -> None:
 
 
 def test_a_saved_policy_replaces_the_one_before(tmp_path: Path) -> None:
-    database = Database(tmp_path / "emulator.db")
+    database = SqliteDatabase(tmp_path / "emulator.db")
     database.write_now(lambda c: policies.save(c, RESOURCE, ONE))
     database.write_now(lambda c: policies.save(c, RESOURCE, TWO, etag=ONE.etag))
 
@@ -36,7 +36,7 @@ def test_a_saved_policy_replaces_the_one_before(tmp_path: Path) -> None:
 
 
 def test_the_etag_of_another_policy_changes_nothing(tmp_path: Path) -> None:
-    database = Database(tmp_path / "emulator.db")
+    database = SqliteDatabase(tmp_path / "emulator.db")
     database.write_now(lambda c: policies.save(c, RESOURCE, ONE))
 
     with pytest.raises(Changed):

@@ -8,7 +8,7 @@ import pytest
 from support.database_reads import reading
 
 from docker_credential_gcr.emulator.database.accounts import workload_identity
-from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.projects import projects, storage_buckets
 from docker_credential_gcr.emulator.google.rest.pagination import Page
 
@@ -71,7 +71,7 @@ def database(tmp_path):
             storage_buckets.create(connection, project, name, location="US", settings=SETTINGS, now=1.0)
             workload_identity.create_provider(connection, pool, name, SETTINGS, now=1.0)
 
-    with closing(Database(tmp_path / "emulator.db")) as database:
+    with closing(SqliteDatabase(tmp_path / "emulator.db")) as database:
         database.write_now(work)
         yield database
 

@@ -13,8 +13,8 @@ from sqlalchemy.exc import DatabaseError
 from support.database_reads import reading
 
 from docker_credential_gcr.emulator.database.engine import wal as log_file
-from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.engine.errors import IncompatibleDatabase
+from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.read_cache import ReadCache
 from docker_credential_gcr.emulator.database.schema import REVISION, buckets, policies, projects, repositories
 
@@ -78,7 +78,7 @@ def test_z24_a_write_waits_for_another_programs_lock_while_reads_continue(databa
 
 
 def test_z24_a_write_is_refused_once_the_lock_was_waited_for_in_vain(tmp_path):
-    with closing(Database(tmp_path / "emulator.db", lock_wait_s=0.0)) as database:
+    with closing(SqliteDatabase(tmp_path / "emulator.db", lock_wait_s=0.0)) as database:
         with closing(lock(tmp_path / "emulator.db")):
             for _ in range(2):
                 with pytest.raises(sqlite3.OperationalError, match="database is locked"):
@@ -249,7 +249,7 @@ def test_many_writers_lose_nothing(database):
 
 
 def test_close_finishes_what_is_queued(tmp_path):
-    database = Database(tmp_path / "emulator.db")
+    database = SqliteDatabase(tmp_path / "emulator.db")
 
     async def close_at_once():
         writes = [asyncio.ensure_future(database.write(add(f"{number:03}"))) for number in range(600)]
@@ -258,13 +258,13 @@ def test_close_finishes_what_is_queued(tmp_path):
         await asyncio.gather(*writes)
 
     asyncio.run(close_at_once())
-    again = Database(tmp_path / "emulator.db")
+    again = SqliteDatabase(tmp_path / "emulator.db")
     assert len(names(again)) == 600
     again.close()
 
 
 def test_version_changes_with_the_commits_of_other_processes(tmp_path):
-    here, elsewhere = (Database(tmp_path / "emulator.db", shared=True) for _ in range(2))
+    here, elsewhere = (SqliteDatabase(tmp_path / "emulator.db", shared=True) for _ in range(2))
     before = here.version()
     assert here.version() == before
     elsewhere.write_now(add("a"))
@@ -275,7 +275,7 @@ def test_version_changes_with_the_commits_of_other_processes(tmp_path):
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_access_version_changes_only_with_what_decides_about_access(tmp_path, shared):
-    database = Database(tmp_path / "emulator.db", shared=shared)
+    database = SqliteDatabase(tmp_path / "emulator.db", shared=shared)
 
     def is_told(work):
         before = database.access_version()
@@ -303,7 +303,7 @@ def fail(_connection):
 def test_memory_never_keeps_what_a_write_saw_and_did_not_commit(
     tmp_path, shared, subject, together, undo, looks
 ):
-    database = Database(tmp_path / "emulator.db", shared=shared)
+    database = SqliteDatabase(tmp_path / "emulator.db", shared=shared)
     cache = ReadCache(database.read, getattr(database, subject))
 
     def read():
@@ -347,8 +347,8 @@ def test_access_version_that_a_write_reads_is_that_of_the_last_commit(database):
 
 def test_database_of_another_revision_is_refused(tmp_path):
     path = tmp_path / "emulator.db"
-    Database(path).close()
-    database = Database(path)
+    SqliteDatabase(path).close()
+    database = SqliteDatabase(path)
     database.write_now(
         lambda connection: connection.exec_driver_sql("update alembic_version set version_num='x'")
     )
@@ -356,4 +356,4 @@ def test_database_of_another_revision_is_refused(tmp_path):
     with pytest.raises(
         IncompatibleDatabase, match=f"is of revision 'x', this gcr-emulator writes '{REVISION}'"
     ):
-        Database(path)
+        SqliteDatabase(path)
