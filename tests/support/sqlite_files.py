@@ -20,6 +20,7 @@ UNDO_0006 = (
 
 # Downgrades the tables of the present schema to revision 0006, which stores a large blob under its digest.
 _UNDO_0007 = (
+    "DROP TABLE keys",
     "DROP TABLE control",
     "DROP TABLE journal",
     "DELETE FROM revisions WHERE subject = 'control'",

@@ -4,9 +4,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
-    String,
     Table,
     UniqueConstraint,
 )
@@ -19,17 +17,18 @@ from .blobs import blob_links as blob_links
 from .blobs import blobs as blobs
 from .blobs import doomed as doomed
 from .blobs import uploads as uploads
-from .columns import Flag, Json, new_id, new_reference
+from .columns import NUMBER, TEXT, Flag, Json, make_text, new_id, new_reference
 from .columns import metadata as metadata
 from .control_state import control
 from .federation import workload_identity_pools
+from .keys import keys as keys
 from .users import logins
 
-REVISION = "0008"
+REVISION = "0009"
 
 # Alembic's table: migrations/ brings a database of an earlier revision to this schema.
 alembic_version = Table(
-    "alembic_version", metadata, Column("version_num", String(32), primary_key=True, nullable=False)
+    "alembic_version", metadata, Column("version_num", make_text(32), primary_key=True, nullable=False)
 )
 
 
@@ -37,32 +36,32 @@ projects = Table(
     "projects",
     metadata,
     new_id(),
-    Column("project_id", String, nullable=False, unique=True),
-    Column("number", String, nullable=False, unique=True),
-    Column("name", String, nullable=False),
-    Column("created_at", Integer, nullable=False),
+    Column("project_id", TEXT, nullable=False, unique=True),
+    Column("number", TEXT, nullable=False, unique=True),
+    Column("name", TEXT, nullable=False),
+    Column("created_at", NUMBER, nullable=False),
     # An object of strings.
     Column("labels", Json, nullable=False, server_default="{}"),
     # When its deletion was requested; null for an active project.
-    Column("deleted_at", Integer, nullable=True),
+    Column("deleted_at", NUMBER, nullable=True),
     # folders/ID or organizations/ID, or nothing.
-    Column("parent", String, nullable=False, server_default=""),
+    Column("parent", TEXT, nullable=False, server_default=""),
 )
 
 # `resource` is a full name without its service, such as projects/my-project.
 policies = Table(
     "policies",
     metadata,
-    Column("resource", String, primary_key=True),
-    Column("document", String, nullable=False),
+    Column("resource", TEXT, primary_key=True),
+    Column("document", TEXT, nullable=False),
 )
 
 # APIs of a project that were switched on or off; an API without a row is on.
 services = Table(
     "services",
     metadata,
-    Column("project", Integer, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
-    Column("name", String, primary_key=True),
+    Column("project", NUMBER, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", TEXT, primary_key=True),
     Column("enabled", Flag, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -71,10 +70,10 @@ services = Table(
 operations = Table(
     "operations",
     metadata,
-    Column("name", String, primary_key=True),
-    Column("member", String, nullable=False),
+    Column("name", TEXT, primary_key=True),
+    Column("member", TEXT, nullable=False),
     Column("document", Json, nullable=False),
-    Column("created_at", Integer, nullable=False, index=True),
+    Column("created_at", NUMBER, nullable=False, index=True),
 )
 
 # Holders of images: buckets of registry hosts, and for each repository of Artifact Registry a row whose
@@ -84,26 +83,26 @@ buckets = Table(
     metadata,
     new_id(),
     new_reference("project", "projects.id", index=True),
-    Column("name", String, nullable=False, unique=True),
-    Column("location", String, nullable=False),
-    Column("created_at", Integer, nullable=False),
+    Column("name", TEXT, nullable=False, unique=True),
+    Column("location", TEXT, nullable=False),
+    Column("created_at", NUMBER, nullable=False),
     # An object that Cloud Storage's API alone reads.
     Column("settings", Json, nullable=False, server_default="{}"),
-    Column("metageneration", Integer, nullable=False, server_default="1"),
-    Column("updated_at", Integer, nullable=True),
+    Column("metageneration", NUMBER, nullable=False, server_default="1"),
+    Column("updated_at", NUMBER, nullable=True),
 )
 
 # Repositories of Artifact Registry; the content is in `bucket`. `labels` is an object.
 artifact_repositories = Table(
     "artifact_repositories",
     metadata,
-    Column("bucket", Integer, ForeignKey("buckets.id", ondelete="CASCADE"), primary_key=True),
-    Column("repository_id", String, nullable=False),
-    Column("description", String, nullable=False),
+    Column("bucket", NUMBER, ForeignKey("buckets.id", ondelete="CASCADE"), primary_key=True),
+    Column("repository_id", TEXT, nullable=False),
+    Column("description", TEXT, nullable=False),
     Column("labels", Json, nullable=False),
     Column("immutable_tags", Flag, nullable=False),
-    Column("created_at", Integer, nullable=False),
-    Column("updated_at", Integer, nullable=False),
+    Column("created_at", NUMBER, nullable=False),
+    Column("updated_at", NUMBER, nullable=False),
     # An object of settings that are only stored and shown: cleanupPolicies and the like.
     Column("settings", Json, nullable=False, server_default="{}"),
 )
@@ -114,7 +113,7 @@ repositories = Table(
     metadata,
     new_id(),
     new_reference("bucket", "buckets.id"),
-    Column("name", String, nullable=False),
+    Column("name", TEXT, nullable=False),
     UniqueConstraint("bucket", "name"),
 )
 
@@ -123,12 +122,12 @@ manifests = Table(
     metadata,
     new_id(),
     new_reference("repository", "repositories.id"),
-    Column("digest", String, nullable=False),
-    Column("media_type", String, nullable=False),
+    Column("digest", TEXT, nullable=False),
+    Column("media_type", TEXT, nullable=False),
     Column("data", LargeBinary, nullable=False),
-    Column("image_size", Integer, nullable=False),
-    Column("created_ms", Integer, nullable=False),
-    Column("uploaded_ms", Integer, nullable=False),
+    Column("image_size", NUMBER, nullable=False),
+    Column("created_ms", NUMBER, nullable=False),
+    Column("uploaded_ms", NUMBER, nullable=False),
     UniqueConstraint("repository", "digest"),
 )
 
@@ -137,12 +136,12 @@ manifests = Table(
 referrers = Table(
     "referrers",
     metadata,
-    Column("manifest", Integer, ForeignKey("manifests.id", ondelete="CASCADE"), primary_key=True),
+    Column("manifest", NUMBER, ForeignKey("manifests.id", ondelete="CASCADE"), primary_key=True),
     new_reference("repository", "repositories.id"),
-    Column("subject", String, nullable=False),
-    Column("artifact_type", String, nullable=False),
-    Column("digest", String, nullable=False),
-    Column("descriptor", String, nullable=False),
+    Column("subject", TEXT, nullable=False),
+    Column("artifact_type", TEXT, nullable=False),
+    Column("digest", TEXT, nullable=False),
+    Column("descriptor", TEXT, nullable=False),
     Index("referrers_subject", "repository", "subject", "digest"),
 )
 
@@ -150,8 +149,8 @@ referrers = Table(
 manifest_children = Table(
     "manifest_children",
     metadata,
-    Column("parent", Integer, ForeignKey("manifests.id", ondelete="CASCADE"), primary_key=True),
-    Column("digest", String, primary_key=True),
+    Column("parent", NUMBER, ForeignKey("manifests.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", TEXT, primary_key=True),
     Index("manifest_children_digest", "digest"),
     sqlite_with_rowid=False,
 )
@@ -161,8 +160,8 @@ manifest_children = Table(
 manifest_blobs = Table(
     "manifest_blobs",
     metadata,
-    Column("manifest", Integer, ForeignKey("manifests.id", ondelete="CASCADE"), primary_key=True),
-    Column("digest", String, primary_key=True),
+    Column("manifest", NUMBER, ForeignKey("manifests.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", TEXT, primary_key=True),
     new_reference("repository", "repositories.id"),
     Index("manifest_blobs_digest", "repository", "digest"),
     sqlite_with_rowid=False,
@@ -171,9 +170,9 @@ manifest_blobs = Table(
 tags = Table(
     "tags",
     metadata,
-    Column("repository", Integer, ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True),
-    Column("tag", String, primary_key=True),
-    Column("manifest", Integer, ForeignKey("manifests.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("repository", NUMBER, ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag", TEXT, primary_key=True),
+    Column("manifest", NUMBER, ForeignKey("manifests.id", ondelete="CASCADE"), nullable=False, index=True),
     sqlite_with_rowid=False,
 )
 
@@ -182,8 +181,8 @@ tags = Table(
 revisions = Table(
     "revisions",
     metadata,
-    Column("subject", String, primary_key=True),
-    Column("number", Integer, nullable=False),
+    Column("subject", TEXT, primary_key=True),
+    Column("number", NUMBER, nullable=False),
 )
 # The content that decides about access; the control state that tests set.
 ACCESS, CONTROL = "access", "control"

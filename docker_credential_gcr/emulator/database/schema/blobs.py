@@ -3,14 +3,12 @@
 from sqlalchemy import (
     Column,
     ForeignKey,
-    Integer,
     LargeBinary,
-    String,
     Table,
     UniqueConstraint,
 )
 
-from .columns import metadata, new_id, new_reference
+from .columns import NUMBER, TEXT, make_text, metadata, new_id, new_reference
 
 # The bytes are in `data`, or in the blob store, of which `pieces` is the JSON list: storage/pieces.py.
 blobs = Table(
@@ -18,11 +16,11 @@ blobs = Table(
     metadata,
     new_id(),
     new_reference("bucket", "buckets.id"),
-    Column("digest", String, nullable=False),
-    Column("size", Integer, nullable=False),
+    Column("digest", TEXT, nullable=False),
+    Column("size", NUMBER, nullable=False),
     Column("data", LargeBinary, nullable=True),
-    Column("created_at", Integer, nullable=False),
-    Column("pieces", String, nullable=True),
+    Column("created_at", NUMBER, nullable=False),
+    Column("pieces", TEXT, nullable=True),
     UniqueConstraint("bucket", "digest"),
 )
 
@@ -30,9 +28,9 @@ blobs = Table(
 blob_hashes = Table(
     "blob_hashes",
     metadata,
-    Column("blob", Integer, ForeignKey("blobs.id", ondelete="CASCADE"), primary_key=True),
-    Column("crc32c", String, nullable=False),
-    Column("md5", String, nullable=False),
+    Column("blob", NUMBER, ForeignKey("blobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("crc32c", TEXT, nullable=False),
+    Column("md5", TEXT, nullable=False),
 )
 
 # A repository has only the blobs that are linked to it. `used_at` is when a client last relied on the link:
@@ -40,9 +38,9 @@ blob_hashes = Table(
 blob_links = Table(
     "blob_links",
     metadata,
-    Column("repository", Integer, ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True),
-    Column("blob", Integer, ForeignKey("blobs.id", ondelete="CASCADE"), primary_key=True, index=True),
-    Column("used_at", Integer, nullable=False),
+    Column("repository", NUMBER, ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True),
+    Column("blob", NUMBER, ForeignKey("blobs.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("used_at", NUMBER, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -54,23 +52,23 @@ blob_links = Table(
 uploads = Table(
     "uploads",
     metadata,
-    Column("id", String(32), primary_key=True),
+    Column("id", make_text(32), primary_key=True),
     new_reference("repository", "repositories.id"),
-    Column("owner", String, nullable=False),
-    Column("sequence", Integer, nullable=False),
-    Column("size", Integer, nullable=False),
-    Column("sha256", String, nullable=True),
+    Column("owner", TEXT, nullable=False),
+    Column("sequence", NUMBER, nullable=False),
+    Column("size", NUMBER, nullable=False),
+    Column("sha256", TEXT, nullable=True),
     # Before the bytes, so that counting uploads does not read them.
-    Column("started_at", Integer, nullable=False),
+    Column("started_at", NUMBER, nullable=False),
     Column("data", LargeBinary, nullable=True),
-    Column("pieces", String, nullable=True),
+    Column("pieces", TEXT, nullable=True),
 )
 
 # Keys of the blob store that no row names: images/doomed.py.
 doomed = Table(
     "doomed",
     metadata,
-    Column("key", String, primary_key=True),
-    Column("due_at", Integer, nullable=False),
+    Column("key", TEXT, primary_key=True),
+    Column("due_at", NUMBER, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -1,15 +1,15 @@
 """Tables of the control state and the journal; the whole schema is in __init__.py."""
 
-from sqlalchemy import Column, Integer, String, Table
+from sqlalchemy import Column, Table
 
-from .columns import metadata, new_id
+from .columns import NUMBER, TEXT, metadata, new_id
 
 # The clock, the faults, the metadata server's machine, by name, as JSON: deleted when a server starts.
 control = Table(
     "control",
     metadata,
-    Column("name", String, primary_key=True),
-    Column("document", String, nullable=False),
+    Column("name", TEXT, primary_key=True),
+    Column("document", TEXT, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -19,7 +19,7 @@ journal = Table(
     "journal",
     metadata,
     new_id(),
-    Column("arrived_at", Integer, nullable=False, index=True),
-    Column("size", Integer, nullable=False),
-    Column("document", String, nullable=False),
+    Column("arrived_at", NUMBER, nullable=False, index=True),
+    Column("size", NUMBER, nullable=False),
+    Column("document", TEXT, nullable=False),
 )

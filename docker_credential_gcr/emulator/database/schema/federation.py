@@ -1,8 +1,8 @@
 """Tables of workload identity federation; the whole schema is in __init__.py."""
 
-from sqlalchemy import Column, Integer, String, Table, UniqueConstraint
+from sqlalchemy import Column, Table, UniqueConstraint
 
-from .columns import Json, metadata, new_id, new_reference
+from .columns import NUMBER, TEXT, Json, metadata, new_id, new_reference
 
 # Pools of external identities; `settings` is the JSON object of the pool or provider as it was sent,
 # `deleted_at` is when its deletion was requested.
@@ -11,9 +11,9 @@ workload_identity_pools = Table(
     metadata,
     new_id(),
     new_reference("project", "projects.id"),
-    Column("pool_id", String, nullable=False),
-    Column("settings", String, nullable=False),
-    Column("deleted_at", Integer, nullable=True),
+    Column("pool_id", TEXT, nullable=False),
+    Column("settings", TEXT, nullable=False),
+    Column("deleted_at", NUMBER, nullable=True),
     UniqueConstraint("project", "pool_id"),
 )
 
@@ -22,9 +22,9 @@ workload_identity_providers = Table(
     metadata,
     new_id(),
     new_reference("pool", "workload_identity_pools.id"),
-    Column("provider_id", String, nullable=False),
-    Column("settings", String, nullable=False),
-    Column("deleted_at", Integer, nullable=True),
+    Column("provider_id", TEXT, nullable=False),
+    Column("settings", TEXT, nullable=False),
+    Column("deleted_at", NUMBER, nullable=True),
     UniqueConstraint("pool", "provider_id"),
 )
 
@@ -32,8 +32,8 @@ workload_identity_providers = Table(
 spent_tokens = Table(
     "spent_tokens",
     metadata,
-    Column("digest", String, primary_key=True),
-    Column("expires_at", Integer, nullable=False, index=True),
+    Column("digest", TEXT, primary_key=True),
+    Column("expires_at", NUMBER, nullable=False, index=True),
     sqlite_with_rowid=False,
 )
 
@@ -42,9 +42,9 @@ spent_tokens = Table(
 aws_access_keys = Table(
     "aws_access_keys",
     metadata,
-    Column("access_key_id", String, primary_key=True),
-    Column("secret_access_key", String, nullable=False),
-    Column("session_token", String, nullable=False),
+    Column("access_key_id", TEXT, primary_key=True),
+    Column("secret_access_key", TEXT, nullable=False),
+    Column("session_token", TEXT, nullable=False),
     Column("identity", Json, nullable=False),
     sqlite_with_rowid=False,
 )

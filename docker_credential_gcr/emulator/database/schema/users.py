@@ -1,17 +1,17 @@
 """Tables of users and their logins; the whole schema is in __init__.py."""
 
-from sqlalchemy import Column, Integer, String, Table
+from sqlalchemy import Column, Table
 
-from .columns import metadata, new_id, new_reference
+from .columns import NUMBER, TEXT, metadata, new_id, new_reference
 
 users = Table(
     "users",
     metadata,
     new_id(),
-    Column("email", String, nullable=False, unique=True),
-    Column("unique_id", String, nullable=False, unique=True),
-    Column("name", String, nullable=False),
-    Column("created_at", Integer, nullable=False),
+    Column("email", TEXT, nullable=False, unique=True),
+    Column("unique_id", TEXT, nullable=False, unique=True),
+    Column("name", TEXT, nullable=False),
+    Column("created_at", NUMBER, nullable=False),
 )
 
 # A login: the scopes that a user granted a client, until it is revoked. Of the refresh token only `digest` is
@@ -19,12 +19,12 @@ users = Table(
 logins = Table(
     "logins",
     metadata,
-    Column("id", String, primary_key=True),
+    Column("id", TEXT, primary_key=True),
     new_reference("user", "users.id", index=True),
-    Column("client_id", String, nullable=False),
-    Column("scope", String, nullable=False),
-    Column("digest", String, nullable=False, unique=True),
-    Column("created_at", Integer, nullable=False),
+    Column("client_id", TEXT, nullable=False),
+    Column("scope", TEXT, nullable=False),
+    Column("digest", TEXT, nullable=False, unique=True),
+    Column("created_at", NUMBER, nullable=False),
 )
 
 # Authorization codes, by a digest; `login` is the login that a code was exchanged for: a client that sends
@@ -32,14 +32,14 @@ logins = Table(
 authorization_codes = Table(
     "authorization_codes",
     metadata,
-    Column("digest", String, primary_key=True),
+    Column("digest", TEXT, primary_key=True),
     new_reference("user", "users.id", index=True),
-    Column("client_id", String, nullable=False),
-    Column("redirect_uri", String, nullable=False),
-    Column("scope", String, nullable=False),
-    Column("challenge", String, nullable=False),
-    Column("challenge_method", String, nullable=False),
-    Column("nonce", String, nullable=False),
-    Column("expires_at", Integer, nullable=False, index=True),
-    Column("login", String, nullable=True),
+    Column("client_id", TEXT, nullable=False),
+    Column("redirect_uri", TEXT, nullable=False),
+    Column("scope", TEXT, nullable=False),
+    Column("challenge", TEXT, nullable=False),
+    Column("challenge_method", TEXT, nullable=False),
+    Column("nonce", TEXT, nullable=False),
+    Column("expires_at", NUMBER, nullable=False, index=True),
+    Column("login", TEXT, nullable=True),
 )

@@ -14,7 +14,7 @@ from .salvage import Salvage
 ReportLoss = Callable[[str], None]
 
 # References are derived from the manifests; control state ends with the server; doomed keys are copied last;
-# a new database has the rest.
+# the keys of a data directory are files; a new database has the rest.
 _NOT_COPIED = {
     schema.manifest_blobs,
     schema.manifest_children,
@@ -22,6 +22,7 @@ _NOT_COPIED = {
     control_state.control,
     control_state.journal,
     schema.doomed,
+    schema.keys,
     schema.alembic_version,
     schema.revisions,
 }

@@ -45,6 +45,10 @@ def names(path):
     ]
 
 
+def columns(path, table):
+    return [name for _, name, *_ in ask(path, f"PRAGMA table_info({table})")]
+
+
 def structure(path):
     """Returns {table: its columns, keys, indexes and triggers}, whatever the order of their creation."""
     found = {}
@@ -82,10 +86,11 @@ def test_migrated_database_is_one_that_the_schema_makes(older, tmp_path):
 def test_migration_keeps_every_row(older, tmp_path):
     shutil.copy(older, tmp_path / "before.db")
     SqliteDatabase(older).close()
-    # Uploads in progress end.
-    for table in set(names(tmp_path / "before.db")) - {"alembic_version", "uploads"}:
+    # Uploads in progress end with revision 0008.
+    ended = {"uploads"} if "pieces" not in columns(tmp_path / "before.db", "uploads") else set()
+    for table in set(names(tmp_path / "before.db")) - {"alembic_version"} - ended:
         # A later revision adds columns at the end.
-        width = len(ask(tmp_path / "before.db", f"PRAGMA table_info({table})"))
+        width = len(columns(tmp_path / "before.db", table))
         kept = sorted(repr(row[:width]) for row in rows_of(older, table))
         before = content(tmp_path / "before.db", table)
         assert [row for row in kept if row in before or table not in GAINING] == before, table
