@@ -15,6 +15,7 @@ change at its next request. The server empties the table when it starts.
 import json
 import secrets
 from collections.abc import Awaitable, Callable
+from copy import copy
 
 from sqlalchemy import Connection
 
@@ -92,7 +93,7 @@ class ControlState:
 
     def find_now(self) -> float:
         """Returns the current time of the clock that is set, for a thread that no request refreshes."""
-        clock = Clock()
+        clock = copy(self.clock)
         _set_clock(
             clock, self._database.read_now(lambda connection: control_documents.find(connection, "clock"))
         )

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from docker_credential_gcr.emulator.control.journal import ProcessJournal
 from docker_credential_gcr.emulator.control.shared_state import ControlState
 from docker_credential_gcr.emulator.gce_instance import CurrentInstance
@@ -45,3 +47,26 @@ def test_a_read_that_a_later_one_overtook_changes_nothing():
         return seen
 
     assert asyncio.run(overtake()) == [2, 2]
+
+
+class OneRow:
+    """A database with one row of control state, or none."""
+
+    def __init__(self, document):
+        self._document = document
+
+    def read_now(self, _work):
+        return self._document
+
+
+@pytest.mark.parametrize(
+    ("document", "now"), [(None, 998.0), ("[null, 60.0]", 1058.0), ("[5.0, 0.0]", 5.0)], ids=repr
+)
+def test_a_thread_finds_the_time_of_the_database_unless_a_test_has_set_another(document, now):
+    clock = Clock(lambda: 1000.0)
+    clock.follow(-2.0)
+    state = ControlState(
+        OneRow(document), clock, CurrentInstance(None), ProcessJournal(clock), reset=None, clear_caches=None
+    )
+    assert state.find_now() == now
+    assert clock.now() == 998.0
