@@ -90,6 +90,8 @@ class Settings:
     # The URL at which clients reach a load balancer, and the networks from which it forwards requests.
     external_url: str | None = None
     trusted_proxies: tuple[str, ...] = ()
+    # How long the server goes on accepting after SIGTERM, while /readyz answers 503.
+    drain_s: float = 0
     projects: tuple[str, ...] = ()
     # Hosts and ports: additional ports at the same address, each for one of the emulator's hosts.
     sites: tuple[tuple[str, int], ...] = ()

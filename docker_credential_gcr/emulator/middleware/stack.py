@@ -14,6 +14,7 @@ from docker_credential_gcr.emulator.telemetry.prometheus import CONTENT_TYPE, fo
 from docker_credential_gcr.emulator.telemetry.request_observer import RequestObserver
 
 from .body_limits import BodyLimits
+from .draining import close_connections
 from .host_router import check_request_head
 from .rate_limit import RateLimiter
 from .response_limits import Refuse, ResponseLimits
@@ -32,6 +33,7 @@ class MiddlewareStack:
     ) -> None:
         self._counts = counts
         self._limits = settings.limits
+        self._drains = settings.drain_s > 0
         self._is_stopping = is_stopping
         self._refuse = refuse
         self._log = AccessLog(settings.log_format) if settings.log_format else None
@@ -59,7 +61,10 @@ class MiddlewareStack:
             describe_metrics=describe_metrics,
         )
         checked = check_request_head(bounds.wrap(limited), probes=dict.fromkeys(PATHS, bounds.wrap(probes)))
-        return BodyLimits(limits).wrap(RequestObserver(self._counts, self._log).wrap(checked))
+        observed = RequestObserver(self._counts, self._log).wrap(checked)
+        if self._drains:
+            observed = close_connections(observed, is_draining=self._is_stopping)
+        return BodyLimits(limits).wrap(observed)
 
     def close(self) -> None:
         """Writes the lines that wait in the access log."""

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import shutil
-import signal
 import socket
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from docker_credential_gcr.emulator.telemetry.worker_counts import WorkerCounts
 from .banner import format_banner
 from .listener import AddressInUse, CannotListen, Listener, ListeningSocket, TlsIdentity, bind, is_loopback
 from .ready_document import ReadyDocument, announce, describe, find_host_name
+from .shutdown import Shutdown
 from .supervisor import FIRST, Supervisor, WorkerConfiguration, WorkerFailed
 
 OnReady = Callable[[ReadyDocument], None]
@@ -43,13 +43,19 @@ class _Bound(NamedTuple):
 
 
 async def run(
-    settings: Settings, *, stop: asyncio.Event, on_ready: OnReady, show_banner: ShowBanner | None = None
+    settings: Settings,
+    *,
+    stop: asyncio.Event,
+    on_ready: OnReady,
+    draining: asyncio.Event | None = None,
+    show_banner: ShowBanner | None = None,
 ) -> None:
-    """Serves until `stop` is set.
+    """Serves until `stop` is set; while only `draining` is set, /readyz answers that the server stops.
 
     Raises CannotListen, DataDirectoryError, WorkerFailed, one of DATABASE_FAILURES, and OSError.
     """
     _check_exposure(settings)
+    draining = draining or stop
     connections = count_connections(settings.limits.connections)
     settings = replace(settings, limits=replace(settings.limits, connections=connections))
     with _bind_all(settings) as bound, _open_data_directory(settings) as directory:
@@ -60,13 +66,14 @@ async def run(
         with (
             _make_counts(settings, directory) as counts,
             contextlib.closing(
-                Emulator(settings, directory, is_stopping=stop.is_set, counts=counts)
+                Emulator(settings, directory, is_stopping=draining.is_set, counts=counts)
             ) as emulator,
         ):
             emulator.prepare()
             listener = Listener(emulator.app, sockets, settings.limits)
             inherited = tuple((each.listening.fileno(), each.identity, each.site) for each in sockets)
-            async with Supervisor(WorkerConfiguration(settings, directory.path, inherited), stop=stop):
+            configuration = WorkerConfiguration(settings, directory.path, inherited)
+            async with Supervisor(configuration, stop=stop, draining=draining):
                 if stop.is_set():  # a signal came while the workers started
                     return
                 ready = describe(settings, sockets, directory)
@@ -138,9 +145,8 @@ def _say(text: str) -> None:
 
 def _run_until_signal(settings: Settings, *, shows_banner: bool) -> None:
     async def main() -> None:
-        stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        shutdown = Shutdown(settings.drain_s)
+        shutdown.watch_signals()
 
         def on_ready(ready: ReadyDocument) -> None:
             if settings.open or settings.open_remote:
@@ -151,7 +157,13 @@ def _run_until_signal(settings: Settings, *, shows_banner: bool) -> None:
         def show_banner(ready: ReadyDocument, projects: list[str]) -> None:
             print(format_banner(ready, settings, projects), file=sys.stderr, flush=True)  # noqa: T201
 
-        await run(settings, stop=stop, on_ready=on_ready, show_banner=show_banner if shows_banner else None)
+        await run(
+            settings,
+            stop=shutdown.stop,
+            on_ready=on_ready,
+            draining=shutdown.draining,
+            show_banner=show_banner if shows_banner else None,
+        )
 
     loop = new_event_loop()
     try:

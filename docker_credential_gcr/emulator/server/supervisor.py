@@ -1,8 +1,8 @@
 """Worker supervisor: starts the other workers of a server, restarts those that die, and ends them with it.
 
-A worker is a new process. It reads its configuration from standard input, stops when that is closed, and
-writes a line to standard output when it serves. Workers share the listening sockets and the database, nothing
-else.
+A worker is a new process. It reads its configuration from standard input, drains at the next byte there,
+stops when that is closed, and writes a line to standard output when it serves. Workers share the listening
+sockets and the database, nothing else.
 """
 
 import asyncio
@@ -26,6 +26,8 @@ from .listener import TlsIdentity
 # The number of the worker in the server's own process.
 FIRST = 1
 SERVING = b"serving\n"
+# What a worker reads when the server drains.
+_DRAIN = b"\n"
 # More than the second that a worker has for its requests in progress.
 _END_S = 1.5
 # A worker first loads its libraries, which takes seconds on a busy machine.
@@ -91,12 +93,14 @@ class Supervisor:
         configuration: WorkerConfiguration,
         *,
         stop: asyncio.Event,
+        draining: asyncio.Event | None = None,
         command: Sequence[str] = _WORKER,
         start_s: float = _START_S,
     ) -> None:
         self._configuration = configuration
         self._run_path = DataDirectory(configuration.data, shared=True).run_path
         self._stop = stop
+        self._draining = draining or stop
         self._command = command
         self._start_s = start_s
         self._tasks: list[asyncio.Task[None]] = []
@@ -163,7 +167,9 @@ class Supervisor:
         elif serves:
             ready.set_result(None)
         if serves:
+            telling = asyncio.ensure_future(self._tell_draining(process.stdin))
             await self._wait_until_stop(ended)
+            telling.cancel()
         process.stdin.close()
         await asyncio.wait({ended}, timeout=_END_S)
         if not ended.done():
@@ -175,6 +181,11 @@ class Supervisor:
         if not serves:
             raise WorkerFailed(f"{fault} before it served")
         return fault
+
+    async def _tell_draining(self, worker: asyncio.StreamWriter) -> None:
+        """Tells the worker when the server drains; not before it serves, when its configuration is read."""
+        await self._draining.wait()
+        worker.write(_DRAIN)
 
     async def _start(self, number: int) -> asyncio.subprocess.Process:
         """Starts a worker and sends it the configuration. Raises WorkerFailed."""

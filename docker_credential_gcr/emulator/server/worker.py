@@ -1,7 +1,7 @@
 """Worker process of a server with several: python -m docker_credential_gcr.emulator.server.worker
 
-The supervisor (supervisor.py) writes the configuration to its standard input, and closes it to stop the
-worker.
+The supervisor (supervisor.py) writes the configuration to its standard input, a byte when the server drains,
+and closes it to stop the worker.
 """
 
 import asyncio
@@ -42,11 +42,11 @@ def main() -> int:
 
 
 async def _serve(configuration: WorkerConfiguration) -> None:
-    stop = asyncio.Event()
-    watching = await _watch_input(stop)
+    draining, stop = asyncio.Event(), asyncio.Event()
+    watching = await _watch_input(draining, stop)
     directory = DataDirectory(configuration.data, shared=True)
     counts = WorkerCounts(directory.run_path, configuration.number)
-    emulator = Emulator(configuration.settings, directory, is_stopping=stop.is_set, counts=counts)
+    emulator = Emulator(configuration.settings, directory, is_stopping=draining.is_set, counts=counts)
     with closing(watching), closing(emulator):
         sockets = [
             ListeningSocket(socket.socket(fileno=descriptor), identity, site)
@@ -59,11 +59,15 @@ async def _serve(configuration: WorkerConfiguration) -> None:
         await listener.run(stop)
 
 
-async def _watch_input(stop: asyncio.Event) -> asyncio.ReadTransport:
-    """Sets `stop` at the end of standard input, which holds nothing after the configuration."""
+async def _watch_input(draining: asyncio.Event, stop: asyncio.Event) -> asyncio.ReadTransport:
+    """Sets `draining` at the byte that follows the configuration in standard input, and both at its end."""
 
     class Input(asyncio.Protocol):
+        def data_received(self, _: bytes) -> None:
+            draining.set()
+
         def connection_lost(self, _: Exception | None) -> None:
+            draining.set()
             stop.set()
 
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(Input, sys.stdin)

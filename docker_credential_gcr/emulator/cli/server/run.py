@@ -12,7 +12,11 @@ from .serve import make_settings, serve
 
 _ADDRESS, _TLS_PORT, _PLAIN_PORT = "127.0.0.1", 443, 80
 # Options of serve that this command decides itself.
-_DECIDED = {"host", "port", "sites", "ready_file", "allow_remote", "tls", "tls_names", "tls_cert", "tls_key"}
+_DECIDED = {
+    *("host", "port", "sites", "ready_file", "allow_remote", "tls", "tls_names", "tls_cert", "tls_key"),
+    # No load balancer is in front of it.
+    *("external_url", "trusted_proxies", "drain_s"),
+}
 _ALTERNATIVE = "start gcr-emulator serve --tls, and use what gcr-emulator env, hosts and trust print"
 
 

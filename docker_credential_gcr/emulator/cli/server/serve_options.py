@@ -79,6 +79,16 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="A network of load balancers, whose X-Forwarded-For names the client; may be repeated.",
     ),
     _option(
+        "drain",
+        "drain_s",
+        type=options.parse_duration,
+        metavar="DURATION",
+        default="0",
+        show_default=True,
+        help="How long to go on serving after SIGTERM, while /readyz answers 503, such as 5s: "
+        "load balancers need that time.",
+    ),
+    _option(
         "project",
         "projects",
         type=options.parse_project_id,

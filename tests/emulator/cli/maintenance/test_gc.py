@@ -120,7 +120,7 @@ def test_d23_bare_number_is_refused_with_the_right_spelling(
     assert err.endswith(complaint)
 
 
-@pytest.mark.parametrize(("command", "count"), [("gc", 1), ("serve", 2), ("run", 2)])
+@pytest.mark.parametrize(("command", "count"), [("gc", 1), ("serve", 3), ("run", 2)])
 def test_d23_help_of_each_duration_shows_the_form(command: str, count: int) -> None:
     durations = [
         option
