@@ -1,10 +1,12 @@
-"""Database identity: checks that emulator.db is the database of its data directory.
+"""Database identity: checks that a database is that of its data directory, or of its object store.
 
 A collection removes bytes that the database does not name, and a snapshot replaces the last one. So serve and
 gc refuse a database that is missing, empty, older than its snapshot, or of another program or directory.
 
 DATA/database-id     the identity of the directory's database, a number
 revisions.identity   the same number, in the database and in every copy of it
+
+An object store has no such record: a database that names no bytes is refused where the store has some.
 """
 
 from dataclasses import dataclass
@@ -12,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, literal, select
 
 from docker_credential_gcr.emulator.database import schema
 from docker_credential_gcr.emulator.database.engine.errors import DamagedDatabase, UnusableDatabase
 from docker_credential_gcr.emulator.database.engine.sqlite_file import Connection, Unreadable, open_database
+from docker_credential_gcr.emulator.storage.base import BlobStore
 from docker_credential_gcr.files import replace_file
 
-from .stored_files import has_files
+from .stored_files import find_blob_key, has_files
 
 DATABASE = "emulator.db"
 SNAPSHOT = f"{DATABASE}.snapshot"
@@ -30,6 +33,8 @@ _FOREIGN = "is the database of another program"
 _OLDER = f"is older than {SNAPSHOT}"
 # By default `rebuild` reads the database as far as it can.
 _ADVICE = {_OLDER: " (with --from for the snapshot, without it for the older database)"}
+# A database without a row in these names no bytes; `doomed` and `uploads` name those of a first push.
+_NAMING = (schema.blobs, schema.uploads, schema.doomed)
 _IDENTITY = select(schema.revisions.c.number).where(schema.revisions.c.subject == bindparam("wanted"))
 
 
@@ -40,6 +45,16 @@ class WrongDatabase(UnusableDatabase):
         super().__init__(
             f"{root / DATABASE} {fault}: bring the database of {root} back with gcr-emulator rebuild --data "
             f"{root}{_ADVICE.get(fault, '')}, or name another --data"
+        )
+
+
+class EmptyDatabase(UnusableDatabase):
+    """The database names no bytes, and the blob store has some, which must be another database's."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"the database has no image, and the store has bytes of images, such as {key}: restore the "
+            "database's back-up, or empty the store, or choose another folder in it"
         )
 
 
@@ -67,6 +82,23 @@ def check_own_database(root: Path) -> None:
         raise DamagedDatabase(root / DATABASE, str(error)) from error
     if fault is not None:
         raise WrongDatabase(root, fault)
+
+
+def check_new_database(connection: sqlalchemy.Connection, store: BlobStore) -> None:
+    """Raises EmptyDatabase for a new database, with or without a schema, and a store that has bytes. Blocks.
+
+    Such a pair is left of a database that was lost, or restored in part: the images can still be saved.
+    """
+    # Before the rows: another server commits a row that names a key before it writes the bytes.
+    key = find_blob_key(store)
+    if key is not None and not any(_has_rows(connection, table) for table in _NAMING):
+        raise EmptyDatabase(key)
+
+
+def _has_rows(connection: sqlalchemy.Connection, table: sqlalchemy.Table) -> bool:
+    if not sqlalchemy.inspect(connection).has_table(table.name):
+        return False
+    return connection.execute(select(literal(1)).select_from(table).limit(1)).first() is not None
 
 
 def find_fault(root: Path) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from docker_credential_gcr.emulator.oci.digest import format_digest, new_hasher
+from docker_credential_gcr.emulator.storage.base import BlobStore
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 from docker_credential_gcr.emulator.storage.pieces import FOLDER, parse_key
 
@@ -23,7 +24,7 @@ _OLDER_KEY = re.compile(
 _READ_SIZE = 1024 * 1024
 
 
-def list_files(store: FileStore) -> Iterator[str]:
+def list_files(store: BlobStore) -> Iterator[str]:
     """Yields the keys of all files of blobs and uploads, and of every other file in their directories."""
     for folder in _FOLDERS:
         yield from store.list(folder)
@@ -41,7 +42,12 @@ def is_older_key(key: str) -> bool:
 
 def has_files(root: Path) -> bool:
     """Returns whether there is a file of any blob or upload."""
-    return any(map(is_blob_key, list_files(FileStore(root))))
+    return find_blob_key(FileStore(root)) is not None
+
+
+def find_blob_key(store: BlobStore) -> str | None:
+    """Returns the first key of the store that a blob or an upload has; None if there is none. Blocks."""
+    return next(filter(is_blob_key, list_files(store)), None)
 
 
 def hash_files(
