@@ -13,6 +13,7 @@ DATA/
   pieces/               bytes of blobs and uploads over 64 KiB, see storage/pieces.py
   buckets/              bytes of blobs that an earlier version stored
   run/                  metrics of several workers, see telemetry/worker_counts.py; deleted at the end
+  moved-to              where gcr-emulator move has copied all of it: the directory is no longer served
 """
 
 import re
@@ -28,11 +29,11 @@ from docker_credential_gcr.emulator.identity.federation.issuer import Issuer
 from docker_credential_gcr.emulator.identity.id_tokens import IdTokenSigner
 from docker_credential_gcr.emulator.identity.keys.service_account_keys import generate
 from docker_credential_gcr.emulator.identity.tokens import Signer
-from docker_credential_gcr.emulator.runtime.files import create_private_directory, find_status
+from docker_credential_gcr.emulator.runtime.files import create_private_directory, find_status, read_file
 from docker_credential_gcr.emulator.runtime.permissions import narrow_permissions
-from docker_credential_gcr.files import create_file
+from docker_credential_gcr.files import create_file, replace_file
 
-from .data_layout import find_misplaced, has_foreign_entries
+from .data_layout import MOVED, find_misplaced, has_foreign_entries
 
 # The form of a bearer token. https://www.rfc-editor.org/rfc/rfc6750#section-2.1
 _TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
@@ -62,6 +63,7 @@ class DataDirectory:
         try:
             _check_unshared(self.path)
             _check_layout(self.path)
+            _check_not_moved(self.path)
             create_private_directory(self.path / "keys")
             self._lock = FileLock(self.path / "lock", timeout=0, mode=0o600)
             self._lock.acquire()
@@ -154,6 +156,28 @@ def _check_layout(path: Path) -> None:
     misplaced = find_misplaced(path)
     if misplaced is not None:
         raise DataDirectoryError(misplaced)
+
+
+# A URL's user and password, and its query, which may hold another password.
+_CREDENTIALS = re.compile(r"(?<=://)\S*@|\?\S*")
+
+
+def mark_moved(path: Path, where: str) -> None:
+    """Marks a data directory as moved: no server or command uses it again. Raises OSError.
+
+    `where` names the database and the store in messages; passwords in its URLs are left out.
+    """
+    replace_file(path / MOVED, f"{_CREDENTIALS.sub('', where)}\n".encode())
+
+
+def _check_not_moved(path: Path) -> None:
+    """Raises DataDirectoryError for a directory that `mark_moved` has marked. Raises OSError."""
+    marker = path / MOVED
+    if find_status(marker) is not None:
+        where = " ".join(read_file(marker).decode("utf-8", "replace").split())
+        raise DataDirectoryError(
+            f"{path} was moved to {where}: serve that, or delete {marker} to serve this copy again"
+        )
 
 
 def _load_or_create(path: Path, create: Callable[[], bytes]) -> bytes:

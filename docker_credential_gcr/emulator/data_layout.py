@@ -23,13 +23,18 @@ _FILES = (
     *_DATABASES,
     *(f"{name}{journal}" for name in _DATABASES for journal in _JOURNALS),
 )
+# gcr-emulator move writes it.
+MOVED = "moved-to"
 # Files that are only read may be read-only.
-_KEYS = tuple(
-    f"keys/{name}"
-    for name in (
-        *("signing-key.pem", "issuer-key.pem", "id-token-key.pem", "operator-token"),
-        *("ca.pem", "ca-key.pem", "server.pem"),
-    )
+_READ = (
+    MOVED,
+    *(
+        f"keys/{name}"
+        for name in (
+            *("signing-key.pem", "issuer-key.pem", "id-token-key.pem", "operator-token"),
+            *("ca.pem", "ca-key.pem", "server.pem"),
+        )
+    ),
 )
 _DIRECTORIES = ("keys", "pieces", "buckets", "uploads", "run")
 # Prefixes of the names that the emulator and file systems create in a data directory.
@@ -43,6 +48,7 @@ _OWN_PREFIXES = (
     "run",
     "lock",
     "turns.lock",
+    MOVED,
     "lost+found",
 )
 _KINDS = {
@@ -60,7 +66,7 @@ def find_misplaced(root: Path, *, may_access: Callable[[Path, int], bool] = os.a
     wanted = (
         *((name, stat.S_IFDIR, os.R_OK | os.W_OK | os.X_OK) for name in _DIRECTORIES),
         *((name, stat.S_IFREG, os.R_OK | os.W_OK) for name in _FILES),
-        *((name, stat.S_IFREG, os.R_OK) for name in _KEYS),
+        *((name, stat.S_IFREG, os.R_OK) for name in _READ),
     )
     for name, kind, access in wanted:
         path = root / name

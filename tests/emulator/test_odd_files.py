@@ -32,7 +32,15 @@ KINDS = {
     "a link that leads nowhere": lambda path: path.symlink_to("nowhere"),
 }
 FILES = [
-    *("lock", "database-id", "turns.lock", "uploads.lock", "uploads.slots", ".emulator.db.snapshot.part"),
+    *(
+        "moved-to",
+        "lock",
+        "database-id",
+        "turns.lock",
+        "uploads.lock",
+        "uploads.slots",
+        ".emulator.db.snapshot.part",
+    ),
     *("emulator.db", "emulator.db-wal", "emulator.db-shm", "emulator.db.snapshot", "emulator.db.rebuilt"),
     *("keys/signing-key.pem", "keys/issuer-key.pem", "keys/id-token-key.pem", "keys/operator-token"),
     *("keys/ca.pem", "keys/ca-key.pem", "keys/server.pem"),
