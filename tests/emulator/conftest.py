@@ -2,22 +2,17 @@
 
 import asyncio
 import base64
-import contextlib
 import json
 import os
-import select
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 import requests
 from support.registry_client import RegistryClient
+from support.servers.emulators import ServerProgram
 
 from docker_credential_gcr.emulator.cli.main import main
 from docker_credential_gcr.pytest_plugin import GcrEmulator
@@ -66,54 +61,6 @@ def editor_of(tmp_path_factory):
         return RegistryClient(url, ("_json_key_base64", base64.b64encode(key.read_bytes()).decode()))
 
     return make
-
-
-class ServerProgram:
-    """The emulator as a program on one data directory; every start is on a new port."""
-
-    WAIT_S = 60
-
-    def __init__(self, data, *arguments):
-        program = Path(sys.executable).with_name("gcr-emulator")
-        self.data = data
-        self._command = [program, "serve", "--port", "0", "--data", data, *arguments]
-        self._log = data.with_name(f"{data.name}.stderr")
-        self._process = None
-        self.ready = {}
-
-    def start(self, **environ):
-        """Starts the server; returns whether it became ready, False for a crash of GCR_EMULATOR_CRASH_AT."""
-        # A separate session, so that one signal reaches all its processes at once.
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                self._command,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, **environ},
-                start_new_session=True,
-            )
-        readable, _, _ = select.select([self._process.stdout], [], [], self.WAIT_S)
-        assert readable, f"the server says nothing for {self.WAIT_S} s"
-        line = self._process.stdout.readline()
-        self.ready = json.loads(line) if line else {}
-        return bool(line)
-
-    def kill(self):
-        """Kills all its processes at once."""
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self.await_end()
-
-    def terminate(self):
-        """Sends SIGTERM, as a service manager does."""
-        self._process.terminate()
-
-    def await_end(self):
-        """Waits until the server has ended; returns its exit status and stderr."""
-        process, self._process = self._process, None
-        process.communicate(timeout=self.WAIT_S)
-        return process.returncode, self._log.read_text()
 
 
 @pytest.fixture
