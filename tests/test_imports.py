@@ -69,7 +69,7 @@ TABLE = [
     (".gce_instance .settings .next_steps", ".gce_instance .identity .settings", ""),
     (".data_layout", ".runtime", ""),
     (".data_directory", ".data_layout .identity .runtime files", "filelock"),
-    (".database", ".identity .oci .runtime", "alembic sqlalchemy"),
+    (".database", ".identity .oci .runtime", "alembic psycopg sqlalchemy"),
     (".storage", ".oci .runtime", ""),
     (".registry", "VALUES CONTEXT .database .storage", "sqlalchemy"),
     (".google", "VALUES CONTEXT .database .storage", "google_crc32c jinja2 sqlalchemy starlette"),

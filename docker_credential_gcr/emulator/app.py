@@ -120,11 +120,20 @@ class Emulator:
         self.app = self._build_app()
 
     def _open_database(self, counts: Counts) -> Database:
+        settings = self._settings
+        if settings.database is not None:
+            from .database.engine.postgresql.opening import open_database  # needs the extra `scale`
+
+            return open_database(
+                settings.database,
+                processes=settings.workers,
+                observe=counts.count_commit,
+                follow=self.clock.follow,
+            )
         path = self._directory.path
         check_own_database(path)
-        is_shared = self._settings.workers > 1
         database = SqliteDatabase(
-            self._directory.database_path, shared=is_shared, observe=counts.count_commit
+            self._directory.database_path, shared=settings.workers > 1, observe=counts.count_commit
         )
         database.read_now(lambda connection: record_identity(path, connection))
         return database
@@ -158,6 +167,7 @@ class Emulator:
             journal,
             reset=self._reset,
             clear_caches=self._clear_caches,
+            refuse=_refuse,
         )
 
     def _build_registry(self) -> RegistryServices:

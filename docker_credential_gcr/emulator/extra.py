@@ -17,6 +17,9 @@ MODULES = (
     "starlette",
     "uvloop",
 )
+# Those of PostgreSQL and object stores, which the extra `scale` installs in addition.
+SCALE_INSTALL = "install the extra for PostgreSQL and object stores: pip install '.[emulator,scale]'"
+SCALE_MODULES = ("obstore", "psycopg")
 # Modules that a server imports after it is ready.
 LATE = ("jinja2", "jwt", "starlette")
 
@@ -30,6 +33,7 @@ def check_late() -> None:
 
 def explain_missing(error: Exception) -> str | None:
     """Returns how to install a module of the extra that is missing; None for any other error."""
-    if not isinstance(error, ModuleNotFoundError) or (error.name or "").partition(".")[0] not in MODULES:
-        return None
-    return f"{error.name} is missing: {INSTALL}"
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if name in SCALE_MODULES:
+        return f"{name} is missing: {SCALE_INSTALL}"
+    return f"{name} is missing: {INSTALL}" if name in MODULES else None

@@ -12,6 +12,16 @@ from docker_credential_gcr.emulator.identity.suggestions import find_member_name
 _WHOLE = 1000
 # Wide terminals get long lines; click alone stops at 80 columns.
 MAX_COLUMNS = 120
+_DATABASES = ("postgresql://", "postgres://")
+
+
+def _find_other_text(url: str) -> str:
+    """Returns what is not the URL of a database, which may have a user and a password."""
+    return "" if url.startswith(_DATABASES) else url
+
+
+# The part of a parameter's value that must not look like a secret.
+_PARTS = {"member": find_member_name, "database": _find_other_text}
 
 
 class LazyCommands(MutableMapping[str, click.Command]):
@@ -75,5 +85,5 @@ class Group(click.Group):
             ctx.fail(format_unknown_command(name, self.list_commands(ctx), most=3))
         found, command, rest = super().resolve_command(ctx, args)
         if command is not None and not isinstance(command, click.Group) and not ctx.resilient_parsing:
-            check_command(found, command, ctx, rest, {"member": find_member_name})
+            check_command(found, command, ctx, rest, _PARTS)
         return found, command, rest

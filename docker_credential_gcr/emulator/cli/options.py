@@ -29,6 +29,9 @@ from docker_credential_gcr.emulator.sites.ports import InvalidSite, SitePort, pa
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+# In a URL, or a parameter of libpq.
+_PASSWORD = re.compile(r"//[^/@]*:[^/@]+@|[?&]password=")
+
 
 def parse_url_option(text: str) -> str:
     """Parses the URL of a server's root."""
@@ -36,6 +39,18 @@ def parse_url_option(text: str) -> str:
         return parse_url(text)
     except InvalidUrl as error:
         raise click.BadParameter(f"{text!r} is not the URL of a server, such as {DEFAULT_URL}") from error
+
+
+def check_password(context: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
+    """Returns the URL of a database. Raises BadParameter if its password is on the command line."""
+    source = context.get_parameter_source(parameter.name or "")
+    if source is click.core.ParameterSource.COMMANDLINE and _PASSWORD.search(url or ""):
+        raise click.BadParameter(
+            f"other users of this machine can read a password there: set {parameter.envvar} or PGPASSWORD",
+            context,
+            parameter,
+        )
+    return url
 
 
 def parse_project_id(text: str) -> str:

@@ -22,10 +22,14 @@ _RESET_TABLES = (
 
 
 def prepare(connection: Connection, settings: Settings, now: float) -> None:
-    """Clears the control state and the unfinished writes of earlier servers, and creates the projects."""
-    control_documents.clear(connection)
+    """Creates the projects; clears the control state and unfinished writes of earlier servers.
+
+    Those of other servers on the database are left: they may be in progress.
+    """
     _create_projects(connection, settings, now)
-    doomed.end_writes(connection)
+    if settings.database is None:
+        control_documents.clear(connection)
+        doomed.end_writes(connection)
 
 
 def reset(connection: Connection, settings: Settings, now: float) -> None:

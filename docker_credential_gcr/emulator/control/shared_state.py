@@ -9,7 +9,8 @@ The clock, the faults and the metadata server's instance are rows of the databas
     reset     "5f0c…": a new name after each reset
 
 Each request compares a version number to see whether a row has changed. So every worker knows a committed
-change at its next request. The server empties the table when it starts.
+change at its next request. A server with SQLite empties the table when it starts; in PostgreSQL the state
+stays until a client resets it.
 """
 
 import json
@@ -24,9 +25,13 @@ from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.gce_instance import CurrentInstance, format_instance, parse_instance
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 from docker_credential_gcr.emulator.runtime.clock import Clock
+from docker_credential_gcr.emulator.runtime.errors import Unavailable
 
 from .faults import Faults, parse_faults
 from .journal import Entry, Journal, write_if_possible
+
+# Answers a request with an error.
+Refuse = Callable[[Exception, Message, Receive, Send], Awaitable[None]]
 
 
 class ControlState:
@@ -41,7 +46,9 @@ class ControlState:
         *,
         reset: Callable[[], Awaitable[None]],
         clear_caches: Callable[[], None],
+        refuse: Refuse,
     ) -> None:
+        """`refuse` answers a request with an error in the form of its site."""
         self.clock = clock
         self._database = database
         self._instance = instance
@@ -52,6 +59,7 @@ class ControlState:
         self._has_faults = False
         self._reset_database = reset
         self._clear_caches = clear_caches
+        self._refuse = refuse
         self._version = -1
         self._rows: dict[str, str] = {}
         # Reset first: it must not clear what the others set.
@@ -73,13 +81,18 @@ class ControlState:
             return (faulty if self._has_faults else plain)(scope, receive, send)
 
         async def refreshed(scope: Message, receive: Receive, send: Send) -> None:
-            await self.refresh()
+            try:
+                await self.refresh()
+            except Unavailable as error:
+                await self._refuse(error, scope, receive, send)
+                return
             await (faulty if self._has_faults else plain)(scope, receive, send)
 
-        return current
+        return refreshed if self._database.is_remote else current
 
     async def refresh(self) -> None:
-        """Applies what any worker has set."""
+        """Applies what any worker or server has set. Raises DatabaseUnavailable."""
+        await self._database.refresh()
         version = self._database.control_version()
         if version == self._version:
             return

@@ -18,7 +18,7 @@ from docker_credential_gcr.emulator.database.engine import snapshot
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.engine.errors import translate_error
 from docker_credential_gcr.emulator.database.engine.sqlite_file import Connection, interrupt
-from docker_credential_gcr.emulator.runtime.errors import CollectionBusy
+from docker_credential_gcr.emulator.runtime.errors import CollectionBusy, Unavailable
 from docker_credential_gcr.emulator.runtime.files import format_os_error
 from docker_credential_gcr.emulator.settings import Limits
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
@@ -87,7 +87,12 @@ class MaintenanceScheduler:
             return Collection(self._database, self._store, rules).run()
 
     def save_snapshot(self) -> None:
-        """Saves a copy of the database if it has changed since the last one. Raises CollectionBusy."""
+        """Saves a copy of the database if it has changed since the last one. Raises CollectionBusy.
+
+        PostgreSQL has its own tools for that.
+        """
+        if self._database.is_remote:
+            return
         version = self._database.version()
         if version == self._saved_version:
             return
@@ -142,7 +147,7 @@ class MaintenanceScheduler:
 def _report(error: Exception) -> None:
     """Prints one line for an error of the disk or SQLite, a traceback for a fault of this program."""
     known = translate_error(error)
-    if isinstance(error, (OSError, DBAPIError)) or known is not error:
+    if isinstance(error, (OSError, DBAPIError, Unavailable)) or known is not error:
         reason = format_os_error(error) if isinstance(error, OSError) else getattr(known, "orig", known)
         text = f"maintenance failed, the next interval tries again: {reason}"
         print(f"gcr-emulator: {text}", file=sys.stderr, flush=True)  # noqa: T201

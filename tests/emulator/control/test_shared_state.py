@@ -17,6 +17,9 @@ class Database:
         self.version = 0
         self.ends = []
 
+    async def refresh(self):
+        """Does nothing."""
+
     def control_version(self):
         return self.version
 
@@ -32,7 +35,13 @@ def test_a_read_that_a_later_one_overtook_changes_nothing():
     async def overtake():
         database, clock = Database(), Clock()
         state = ControlState(
-            database, clock, CurrentInstance(None), ProcessJournal(clock), reset=None, clear_caches=None
+            database,
+            clock,
+            CurrentInstance(None),
+            ProcessJournal(clock),
+            reset=None,
+            clear_caches=None,
+            refuse=None,
         )
         refreshes = []
         for version in (1, 2):
@@ -66,7 +75,13 @@ def test_a_thread_finds_the_time_of_the_database_unless_a_test_has_set_another(d
     clock = Clock(lambda: 1000.0)
     clock.follow(-2.0)
     state = ControlState(
-        OneRow(document), clock, CurrentInstance(None), ProcessJournal(clock), reset=None, clear_caches=None
+        OneRow(document),
+        clock,
+        CurrentInstance(None),
+        ProcessJournal(clock),
+        reset=None,
+        clear_caches=None,
+        refuse=None,
     )
     assert state.find_now() == now
     assert clock.now() == 998.0

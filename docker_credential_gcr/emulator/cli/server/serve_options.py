@@ -42,6 +42,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     _option(
         "database",
         metavar="URL",
+        callback=options.check_password,
         help="A PostgreSQL database for everything but the bytes of images, such as postgresql://HOST/NAME; "
         "several servers may use it.",
     ),

@@ -18,6 +18,9 @@ class Database(Protocol):
     before it returns, and may run twice: it must change nothing but the database.
     """
 
+    # Whether other servers use it, too: only then `refresh` asks anything.
+    is_remote: bool
+
     async def refresh(self) -> None:
         """Asks whether other servers have committed; each request does so before it looks anything up.
 

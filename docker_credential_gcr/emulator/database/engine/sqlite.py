@@ -52,6 +52,8 @@ class SqliteDatabase:
     passes `durable=False`. `shared`: other processes write to the database, too.
     """
 
+    is_remote = False
+
     def __init__(
         self, path: Path, *, shared: bool = False, observe: Observe | None = None, lock_wait_s: float = 5.0
     ) -> None:

@@ -1,0 +1,1 @@
+"""PostgreSQL: the database of many servers; needs the extra `scale`."""

@@ -1,0 +1,214 @@
+"""Sessions of PostgreSQL: threads with a connection each, which run work and repeat it where that is safe.
+
+A write is one transaction that begins with an advisory lock. Work that only adds shares the lock; all other
+writes have it alone. READ COMMITTED without it loses an acknowledged push: a collection that waits for the
+row of a blob, while a push links it, deletes the row afterwards, and the link with it.
+https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from docker_credential_gcr.emulator.runtime.errors import DatabaseUnavailable, StorageFull
+from docker_credential_gcr.emulator.runtime.failpoints import reach
+
+from .errors import Fault, find_fault
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+# Gets the result, or the error.
+Settle = Callable[[Any, BaseException | None], None]
+
+# The first number of this program's advisory locks; the second one names the lock.
+LOCKS = 0x676372
+WRITES, SCHEMA = 1, 2
+_ALONE = f"SELECT pg_advisory_xact_lock({LOCKS}, {WRITES})"
+_SHARED = f"SELECT pg_advisory_xact_lock_shared({LOCKS}, {WRITES})"
+# A transaction survives the end of this process once PostgreSQL has its COMMIT: only a crash of PostgreSQL
+# itself loses one that was not flushed.
+_UNFLUSHED = "SET LOCAL synchronous_commit = off"
+# One moment for all statements of a read that may take long.
+_SCAN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0"
+# Seconds before each further attempt after a lost connection; after a conflict there is no pause.
+_PAUSES = (0.0, 0.2, 0.5)
+_CONFLICTS = 4
+
+
+class Session:
+    """A connection that is opened when it is needed, for one thread at a time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+        # How often the session has connected.
+        self.connects = 0
+
+    def open(self) -> Connection:
+        """Returns the connection. Raises psycopg's or SQLAlchemy's error if there is none to be had."""
+        if self._connection is None:
+            connection = self._engine.connect()
+            self._connection = connection
+            self.connects += 1
+        return self._connection
+
+    def close(self) -> None:
+        """Closes the connection, which may be lost already."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(SQLAlchemyError, psycopg.Error):
+                connection.invalidate()
+                connection.close()
+
+    def read(self, work: Work[T]) -> T:
+        """Returns what `work` reads. Raises DatabaseUnavailable."""
+        return self._repeat(work)
+
+    def scan(self, work: Work[T]) -> T:
+        """Returns what `work` reads, all of one moment, however long it takes."""
+        return self._repeat(lambda connection: _run(connection, work, _SCAN))
+
+    def write(self, work: Work[T], *, alone: bool, durable: bool) -> T:
+        """Runs `work` in a transaction. Raises DatabaseUnavailable, and StorageFull."""
+        begin = "; ".join(("BEGIN", *(() if durable else (_UNFLUSHED,)), _ALONE if alone else _SHARED))
+        return self._repeat(lambda connection: _run(connection, work, begin))
+
+    def _repeat(self, attempt: Work[T]) -> T:
+        """Runs an attempt again after an error that has left nothing behind."""
+        losses, conflicts = iter(_PAUSES), iter(range(_CONFLICTS))
+        while True:
+            try:
+                return attempt(self.open())
+            except _CommitLost as error:
+                self.close()
+                raise DatabaseUnavailable from error
+            except Exception as error:
+                fault = find_fault(error)
+                if fault is None:
+                    raise
+                if fault is Fault.FULL:
+                    raise StorageFull from error
+                pause_s: float | None = 0.0
+                if fault is Fault.LOST:
+                    self.close()
+                    pause_s = next(losses, None)
+                elif fault is Fault.BUSY or next(conflicts, None) is None:
+                    pause_s = None
+                if pause_s is None:
+                    raise DatabaseUnavailable from error
+                time.sleep(pause_s)
+
+
+class SessionThreads:
+    """Threads that run calls in the order of arrival, each on a session of its own."""
+
+    def __init__(self, engine: Engine, count: int) -> None:
+        self._queue: SimpleQueue[tuple[Callable[[Session], Any], Settle] | None] = SimpleQueue()
+        self.sessions = [Session(engine) for _ in range(count)]
+        self._threads = [
+            threading.Thread(target=self._serve, args=(session,), name="database", daemon=True)
+            for session in self.sessions
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, call: Callable[[Session], Any], settle: Settle) -> None:
+        """Has a thread run the call, which then calls `settle`."""
+        self._queue.put((call, settle))
+
+    async def run(self, call: Callable[[Session], T], limit_s: float) -> T:
+        """Returns what the call returns. Raises DatabaseUnavailable if that takes too long."""
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[T] = loop.create_future()
+
+        def settle(value: Any, error: BaseException | None) -> None:
+            # RuntimeError: the loop has ended, and nothing waits for the result.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_settle, result, value, error)
+
+        timer = loop.call_later(limit_s, _settle, result, None, DatabaseUnavailable())
+        self.submit(call, settle)
+        try:
+            return await result
+        finally:
+            timer.cancel()
+
+    def run_now(self, call: Callable[[Session], T]) -> T:
+        """Returns what the call returns, for a caller without an event loop: blocks."""
+        result: Future[T] = Future()
+
+        def settle(value: Any, error: BaseException | None) -> None:
+            if error is None:
+                result.set_result(value)
+            else:
+                result.set_exception(error)
+
+        self.submit(call, settle)
+        return result.result()
+
+    def close(self) -> None:
+        """Runs the calls that wait, then ends the threads and closes the connections."""
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _serve(self, session: Session) -> None:
+        while (job := self._queue.get()) is not None:
+            call, settle = job
+            try:
+                value, error = call(session), None
+            except BaseException as failure:  # noqa: BLE001 - the caller gets it
+                value, error = None, failure
+            settle(value, error)
+            # A thread that waits for its next job keeps nothing of the last one.
+            del job, call, settle, value, error
+        session.close()
+
+
+def _settle(result: "asyncio.Future[T]", value: Any, error: BaseException | None) -> None:
+    # A cancelled caller does not wait for the result, nor does one that was refused meanwhile.
+    if result.done():
+        return
+    if error is None:
+        result.set_result(value)
+    else:
+        result.set_exception(error)
+
+
+class _CommitLost(Exception):
+    """The connection was lost while PostgreSQL committed: the transaction may be there, or not."""
+
+
+def _run(connection: Connection, work: Work[T], begin: str) -> T:
+    """Runs `work` in a transaction that begins with those statements. Raises _CommitLost."""
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute(begin, prepare=False)
+    try:
+        result = work(connection)
+        reach("work-done")
+    except BaseException:
+        if driver.info.transaction_status is not TransactionStatus.UNKNOWN:
+            with suppress(psycopg.Error):
+                driver.execute("ROLLBACK", prepare=False)
+        raise
+    try:
+        ended = driver.execute("COMMIT", prepare=False).statusmessage
+    except psycopg.Error as error:
+        if find_fault(error) is Fault.LOST:
+            raise _CommitLost from error
+        raise
+    # PostgreSQL answers COMMIT with ROLLBACK, and no error, after an error that the work has ignored.
+    if ended != "COMMIT":
+        raise RuntimeError("the transaction was rolled back, because its work went on after an error")
+    return result
