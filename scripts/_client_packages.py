@@ -1,9 +1,9 @@
-"""Debian's packages of the clients: what is missing, and how it is installed."""
+"""Debian's packages of the clients and of PostgreSQL: what is missing, and how it is installed."""
 
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,20 +42,22 @@ _BROWSER = {"chromium", "chromium-driver"}
 _NETWORK_PROGRAM = Path("/usr/lib/podman", _NETWORK)
 # A library, which an installed Ruby may lack.
 _RUBY_LIBRARY = Path("/usr/lib/ruby/vendor_ruby/googleauth.rb")
+# Debian keeps these programs out of PATH, in a directory for each version.
+_POSTGRESQL = Path("/usr/lib/postgresql")
 # This file tells Debian's maintainer scripts to start no service.
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _NO_SERVICES = "#!/bin/sh\nexit 101\n"
 _QUIET = ("--quiet", "--quiet", "-o", "Dpkg::Use-Pty=0")
 
 
-def provide_clients() -> None:
-    """Installs missing packages, or names them if it cannot; in CI that is a failure."""
+def provide_packages(*finders: Callable[[], set[str]]) -> None:
+    """Installs what the functions find missing, or names it if it cannot; in CI that is a failure."""
     try:
-        missing = find_missing()
+        missing = _find_all(finders)
         if missing and can_install():
             say(f"install {' '.join(missing)}")
             install(missing)
-            missing = find_missing()
+            missing = _find_all(finders)
     except Failed as failure:
         sys.exit(f"failed: {failure}")
     if not missing:
@@ -66,7 +68,16 @@ def provide_clients() -> None:
     say(f"{reason}; their tests are skipped")
 
 
-def find_missing() -> list[str]:
+def _find_all(finders: Iterable[Callable[[], set[str]]]) -> list[str]:
+    return sorted(set().union(*(find() for find in finders)))
+
+
+def find_missing_postgresql() -> set[str]:
+    """Returns the package of PostgreSQL's server if it is missing."""
+    return set() if any(_POSTGRESQL.glob("*/bin/postgres")) else {_POSTGRESQL.name}
+
+
+def find_missing_clients() -> set[str]:
     """Returns the packages whose program or library is missing."""
     missing = {package for program, package in PACKAGES.items() if shutil.which(program) is None}
     missing -= {package for package in _BROWSER & missing if not _has_package(package)}
@@ -74,7 +85,7 @@ def find_missing() -> list[str]:
         missing.add(_NETWORK)
     if not _RUBY_LIBRARY.exists():
         missing.add(PACKAGES["ruby"])
-    return sorted(missing)
+    return missing
 
 
 def install_command(*programs: str) -> str:

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,11 +61,20 @@ shutil.rmtree(package / "emulator")
 (package / "pytest_plugin.py").unlink()
 """
 CLIENT_TESTS = "tests/clients"
+# The services behind the emulators of --scale, if the caller names no others.
+SCALE = {"GCR_TEST_DATABASE": "postgresql", "GCR_TEST_STORAGE": "seaweedfs"}
+# The tests of --scale in parts: CI runs one for each commit.
+SCALE_TESTS = (
+    ("tests/emulator/registry", "tests/emulator/control", "tests/emulator/malformed"),
+    ("tests/emulator/google", "tests/emulator/test_federation.py", "tests/emulator/cli/resources"),
+)
 # The name of each lock, and its extras; the others have the versions of `dev`.
 LOCKS: dict[str, tuple[str, ...]] = {
-    "dev": ("emulator", "test", "clients", "dev"),
+    "dev": ("emulator", "scale", "test", "clients", "dev"),
     "run": ("emulator",),
     "test": ("test",),
+    # In addition to `dev`, where tests run on PostgreSQL and an object store: 60 MB.
+    "test-scale": ("test-scale",),
     "helper": (),
 }
 # Locks of tools, and the requirements of the `dev` extra that they hold.
@@ -90,12 +99,19 @@ def check(session: nox.Session) -> None:
 @nox.session
 def test(session: nox.Session) -> None:
     """Runs the tests that the arguments name; without a path also the helper's on each other Python."""
-    options = [option for option in session.posargs if option != "--needs"]
+    options = [option for option in session.posargs if option not in ("--needs", "--scale", "--long")]
     chosen = any((CHECKOUT / option.partition("::")[0]).exists() for option in options if option)
+    if "--scale" in session.posargs:
+        tests = () if chosen else _choose_scale_tests(is_long="--long" in session.posargs)
+        _run_tests(session, _scale_environ(), *tests, *options, locks=("dev", "test-scale"))
+        return
     tests = () if chosen else ("tests", "--ignore", CLIENT_TESTS)
-    needs = "--needs" in session.posargs
-    marked = ("-m", "needs or needs_root") if needs else ()
-    _run_tests(session, {"GCR_TEST_NEEDS": "all"} if needs else {}, *tests, *marked, *options)
+    if "--needs" in session.posargs:
+        marked = ("-m", "needs or needs_root")
+        needed = {"GCR_TEST_NEEDS": "all"}
+        _run_tests(session, needed, *tests, *marked, *options, locks=("dev", "test-scale"))
+    else:
+        _run_tests(session, {}, *tests, *options)
     for version in () if chosen else OTHERS:
         session.notify(f"helper-{version}", options)
 
@@ -118,7 +134,12 @@ def clients(session: nox.Session) -> None:
     with _stop_at_a_failure(session):
         installed = install_clients(long="--long" in session.posargs)
     handed = {CLIENTS_VARIABLE: str(installed)}
-    _run_tests(session, handed, *options, *(() if chosen else (CLIENT_TESTS,)))
+    tests = (*options, *(() if chosen else (CLIENT_TESTS,)))
+    _run_tests(session, handed, *tests)
+    if "--long" in session.posargs:
+        session.log("the same against three emulators that share PostgreSQL and an object store")
+        shared = {**handed, **_scale_environ(), "GCR_TEST_REPLICAS": "3"}
+        _run_tests(session, shared, *tests, locks=("dev", "test-scale"))
 
 
 @nox.session
@@ -161,10 +182,28 @@ def lock(session: nox.Session) -> None:
         )  # fmt: skip
 
 
-def _run_tests(session: nox.Session, handed: Mapping[str, str], *arguments: str) -> None:
+def _choose_scale_tests(*, is_long: bool) -> tuple[str, ...]:
+    """Returns all tests of --scale, or the part for this commit."""
+    if is_long:
+        return tuple(path for part in SCALE_TESTS for path in part)
+    try:
+        commit = run(["git", "-C", str(CHECKOUT), "rev-parse", "HEAD"])
+    except (Failed, OSError):  # a source distribution
+        commit = "0"
+    return SCALE_TESTS[int(commit, 16) % len(SCALE_TESTS)]
+
+
+def _scale_environ() -> dict[str, str]:
+    return {name: os.environ.get(name, service) for name, service in SCALE.items()}
+
+
+def _run_tests(
+    session: nox.Session, handed: Mapping[str, str], *arguments: str, locks: Sequence[str] = ("dev",)
+) -> None:
     """Installs the wheel and all locked packages, and runs pytest without a package index."""
     wheels = f"{NOX}/wheels"
-    lock = ("--require-hashes", "--requirement", str(find_lock("dev")))
+    files = (word for name in locks for word in ("--requirement", str(find_lock(name))))
+    lock = ("--require-hashes", *files)
     session.log("install the locked packages, and keep their archives for the tests that install")
     with _stop_at_a_failure(session):
         run([sys.executable, "-m", "pip", "download", "--dest", wheels, *lock])

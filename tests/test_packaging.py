@@ -157,7 +157,14 @@ def test_the_metadata_names_version_python_and_extras(metadata: Message) -> None
     assert metadata["Name"] == "docker-credential-gcr"
     assert metadata["Version"] == __version__
     assert metadata["Requires-Python"] == ">=3.10"
-    assert metadata.get_all("Provides-Extra") == ["emulator", "test", "clients", "dev"]
+    assert metadata.get_all("Provides-Extra") == [
+        "emulator",
+        "scale",
+        "test",
+        "test-scale",
+        "clients",
+        "dev",
+    ]
 
 
 def test_the_helper_alone_needs_seven_distributions(metadata: Message) -> None:

@@ -26,6 +26,8 @@ from docker_credential_gcr import __version__
 
 SCRIPTS = ROOT / "scripts"
 LOCKS = ("dev", "helper", "nox", "run", "sbom", "test")
+# What is installed next to `dev` where tests run on PostgreSQL and an object store.
+IN_ADDITION = "test-scale"
 NAME = f"docker_credential_gcr-{__version__}"
 BILL = f"docker-credential-gcr-{__version__}.cdx.json"
 LIMIT_S = 600
@@ -46,7 +48,7 @@ def find_versions(pins: list[str]) -> set[str]:
     return {match[1] for line in pins if (match := re.match(r"\S+==(\S+)", line))}
 
 
-@pytest.mark.parametrize("name", [*LOCKS, "clients"])
+@pytest.mark.parametrize("name", [*LOCKS, IN_ADDITION, "clients"])
 def test_every_pin_is_one_version_with_its_hashes(name: str) -> None:
     pin = re.compile(r"[a-z0-9-]+==\S+( ; [^#]+?)?( +--hash=sha256:[0-9a-f]{64})+")
 
@@ -74,9 +76,9 @@ def test_every_package_from_npm_is_one_version_with_its_hash_and_from_no_named_i
     ] == []
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, IN_ADDITION])
 def test_a_lock_takes_the_versions_that_the_whole_suite_runs_with(name: str) -> None:
-    everything = read_lock("dev")
+    everything = {**read_lock(IN_ADDITION), **read_lock("dev")}
 
     unknown = {
         n for n, pins in read_lock(name).items() if not find_versions(pins) <= find_versions(everything[n])
@@ -90,7 +92,7 @@ def test_what_setup_cfg_asks_for_is_locked_as_it_allows() -> None:
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
     wanted = [setup["options"]["install_requires"], *setup["options.extras_require"].values()]
     requirements = [Requirement(line) for text in wanted for line in text.splitlines() if line]
-    locked = read_lock("dev")
+    locked = {**read_lock(IN_ADDITION), **read_lock("dev")}
 
     missing = [
         str(requirement)
