@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, select
 
+from docker_credential_gcr.emulator.database.engine.dialect import insert
 from docker_credential_gcr.emulator.database.engine.statement import Statement
 from docker_credential_gcr.emulator.database.schema.control_state import control, journal
 
 _LOAD = Statement(select(control.c.name, control.c.document))
 _FIND = Statement(select(control.c.document).where(control.c.name == bindparam("wanted")))
-_DELETE = Statement(delete(control).where(control.c.name == bindparam("wanted")))
-_INSERT = Statement(insert(control), ["name", "document"])
+_INSERT = insert(control)
+_SAVE = Statement(
+    _INSERT.on_conflict_do_update(index_elements=["name"], set_={"document": _INSERT.excluded.document})
+)
 
 
 def load(connection: Connection) -> dict[str, str]:
@@ -27,8 +30,7 @@ def find(connection: Connection, name: str) -> str | None:
 def save(connection: Connection, documents: Mapping[str, str]) -> None:
     """Saves each document under its name, in place of the earlier one."""
     for name, document in documents.items():
-        _DELETE.run(connection, {"wanted": name})
-        _INSERT.run(connection, {"name": name, "document": document})
+        _SAVE.run(connection, {"name": name, "document": document})
 
 
 def clear(connection: Connection) -> None:

@@ -1,10 +1,11 @@
-"""A database in a file, and a project in it."""
+"""A database of each kind, and a project in it."""
 
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.servers.postgresql import NEEDS
 
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
@@ -12,10 +13,17 @@ from docker_credential_gcr.emulator.database.projects import projects
 from docker_credential_gcr.emulator.database.projects.projects import Project
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with closing(SqliteDatabase(tmp_path / "emulator.db")) as database:
-        yield database
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=NEEDS)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    if request.param == "sqlite":
+        with closing(SqliteDatabase(tmp_path / "emulator.db")) as database:
+            yield database
+        return
+    # psycopg is in the extra `scale` alone.
+    from docker_credential_gcr.emulator.database.engine.postgresql.opening import open_database
+
+    with closing(open_database(request.getfixturevalue("database_url"))) as shared:
+        yield shared
 
 
 @pytest.fixture

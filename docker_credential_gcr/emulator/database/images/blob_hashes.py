@@ -17,9 +17,11 @@ _ADD = (
     insert(blob_hashes)
     .from_select(
         ["blob", "crc32c", "md5"],
-        select(blobs.c.id, bindparam("new_crc32c"), bindparam("new_md5")).where(
-            blobs.c.bucket == bindparam("of_bucket"), blobs.c.digest == bindparam("wanted")
-        ),
+        select(
+            blobs.c.id,
+            bindparam("new_crc32c", type_=blob_hashes.c.crc32c.type),
+            bindparam("new_md5", type_=blob_hashes.c.md5.type),
+        ).where(blobs.c.bucket == bindparam("of_bucket"), blobs.c.digest == bindparam("wanted")),
     )
     .on_conflict_do_nothing()
 )

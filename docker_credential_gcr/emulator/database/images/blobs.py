@@ -3,7 +3,7 @@
 from collections.abc import Set
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, cast, delete, func, select, update
 
 from docker_credential_gcr.emulator.database.engine.dialect import insert, select_listed
 from docker_credential_gcr.emulator.database.engine.statement import Statement, find_listed
@@ -14,13 +14,15 @@ from docker_credential_gcr.emulator.database.schema import (
     manifest_blobs,
     repositories,
 )
+from docker_credential_gcr.emulator.database.schema.columns import NUMBER
 
 from .repositories import Repository
 
 # A blob of a bucket.
 _THIS_ONE = (blobs.c.bucket == bindparam("its_bucket"), blobs.c.digest == bindparam("its_digest"))
 _ITS_ID = select(blobs.c.id).where(*_THIS_ONE)
-_MEASURE = select(func.count(), func.coalesce(func.sum(blobs.c.size), 0))
+# PostgreSQL's sum has another type than what it adds up.
+_MEASURE = select(func.count(), cast(func.coalesce(func.sum(blobs.c.size), 0), NUMBER))
 _FIND = Statement(
     select(blobs.c.digest, blobs.c.size, blobs.c.data, blob_links.c.used_at, blobs.c.pieces)
     .join(blob_links, blob_links.c.blob == blobs.c.id)

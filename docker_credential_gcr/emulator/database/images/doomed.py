@@ -23,7 +23,7 @@ from docker_credential_gcr.emulator.database.engine.statement import Statement
 from docker_credential_gcr.emulator.database.schema import doomed
 
 CONDEMNED = -1
-_ENTER = Statement(insert(doomed), columns=["key", "due_at"])
+_ENTER = Statement(insert(doomed).on_conflict_do_nothing(), columns=["key", "due_at"])
 _LISTED = doomed.c.key.in_(select_listed("keys"))
 _NAME = Statement(delete(doomed).where(_LISTED, doomed.c.due_at > 0))
 _FIND = Statement(select(doomed.c.key).where(_LISTED))
@@ -34,7 +34,7 @@ _END_WRITES = Statement(update(doomed).where(doomed.c.due_at > 0).values(due_at=
 
 
 def enter(connection: Connection, key: str, *, due_at: float) -> None:
-    """Enters a new key; commit this before the first byte is written."""
+    """Enters a key, unless it is there; commit this before the first byte is written."""
     _ENTER.run(connection, {"key": key, "due_at": int(due_at)})
 
 

@@ -1,8 +1,8 @@
 """Referrers: manifests with a subject, which may not exist."""
 
-from sqlalchemy import Connection, LargeBinary, bindparam, cast, select
+from sqlalchemy import Connection, bindparam, select
 
-from docker_credential_gcr.emulator.database.engine.dialect import insert
+from docker_credential_gcr.emulator.database.engine.dialect import as_bytes, insert
 from docker_credential_gcr.emulator.database.schema import referrers
 
 from .repositories import Repository
@@ -10,7 +10,7 @@ from .repositories import Repository
 _ADD = insert(referrers).on_conflict_do_nothing()
 _PAGE = (
     # As bytes: an entry may have megabytes, and decoding doubles the time.
-    select(referrers.c.digest, cast(referrers.c.descriptor, LargeBinary))
+    select(referrers.c.digest, as_bytes(referrers.c.descriptor))
     .where(
         referrers.c.repository == bindparam("repository_id"),
         referrers.c.subject == bindparam("about"),

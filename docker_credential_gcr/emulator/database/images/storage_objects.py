@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, select
 
+from docker_credential_gcr.emulator.database.engine.dialect import starts_with
 from docker_credential_gcr.emulator.database.schema import blobs
 
 _COLUMNS = (blobs.c.digest, blobs.c.size, blobs.c.created_at)
@@ -12,7 +13,7 @@ _PAGE = (
     .where(
         blobs.c.bucket == bindparam("of_bucket"),
         blobs.c.digest > bindparam("last"),
-        func.substr(blobs.c.digest, 1, func.length(bindparam("prefix"))) == bindparam("prefix"),
+        starts_with(blobs.c.digest, "prefix"),
     )
     .order_by(blobs.c.digest)
     .limit(bindparam("count"))

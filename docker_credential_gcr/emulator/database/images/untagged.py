@@ -7,7 +7,7 @@ if one of them has a tag or was pushed recently.
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, select, text
+from sqlalchemy import Connection, TextClause, and_, bindparam, delete, exists, select, text
 
 from docker_credential_gcr.emulator.database.schema import manifest_blobs, manifests, referrers, tags
 
@@ -41,29 +41,50 @@ _REMOVE = delete(manifests).where(manifests.c.id.in_(bindparam("ids", expanding=
 _NEIGHBOURS = (
     (
         "naming.manifest",
-        "found JOIN manifests AS one ON one.id = found.id JOIN manifest_blobs AS naming "
-        "ON naming.repository = one.repository AND naming.digest = one.digest",
+        "manifests AS one JOIN manifest_blobs AS naming "
+        "ON naming.repository = one.repository AND naming.digest = one.digest WHERE one.id = found.id",
     ),
     (
         "about.manifest",
-        "found JOIN manifests AS one ON one.id = found.id JOIN referrers AS about "
-        "ON about.repository = one.repository AND about.subject = one.digest",
+        "manifests AS one JOIN referrers AS about "
+        "ON about.repository = one.repository AND about.subject = one.digest WHERE one.id = found.id",
     ),
     (
         "subject.id",
-        "found JOIN referrers AS about ON about.manifest = found.id JOIN manifests AS subject "
-        "ON subject.repository = about.repository AND subject.digest = about.subject",
+        "referrers AS about JOIN manifests AS subject "
+        "ON subject.repository = about.repository AND subject.digest = about.subject "
+        "WHERE about.manifest = found.id",
     ),
 )
-_MORE = " ".join(f"UNION SELECT {column} FROM {source}" for column, source in _NEIGHBOURS)  # noqa: S608
-_FOUND = f"WITH RECURSIVE found (id) AS (SELECT value FROM json_each(:ids) {_MORE})"  # noqa: S608
-_ROOTS = text(
-    f"{_FOUND} SELECT one.id FROM found JOIN manifests AS one ON one.id = found.id "  # noqa: S608
+_EACH = " UNION ALL ".join(f"SELECT {column} AS id FROM {source}" for column, source in _NEIGHBOURS)  # noqa: S608
+_MORE = " ".join(f"UNION SELECT {column} FROM found, {source}" for column, source in _NEIGHBOURS)  # noqa: S608
+_LISTED = "CAST(value AS bigint) FROM json_array_elements_text(CAST(:ids AS json))"
+# `found` has the listed manifests, their neighbours, the neighbours of those, and so on. It may name itself
+# only once on PostgreSQL; SQLite has no LATERAL.
+_FOUND = {
+    "postgresql": f"SELECT {_LISTED} UNION SELECT more.id FROM found, LATERAL ({_EACH}) AS more",  # noqa: S608
+    "sqlite": f"SELECT value FROM json_each(:ids) {_MORE}",  # noqa: S608
+}
+_KEPT = (
+    "SELECT one.id FROM found JOIN manifests AS one ON one.id = found.id "
     "WHERE one.uploaded_ms >= :before_ms OR EXISTS (SELECT 1 FROM tags WHERE tags.manifest = one.id)"
 )
-_PAIRS = " UNION ALL ".join(f"SELECT found.id, {column} FROM {source}" for column, source in _NEIGHBOURS)  # noqa: S608
+_PAIRS = " UNION ALL ".join(
+    f"SELECT found.id, {column} FROM found, {source}"  # noqa: S608
+    for column, source in _NEIGHBOURS
+)
+
+
+def _find(query: str) -> dict[str, TextClause]:
+    """Returns a query about `found` in each dialect."""
+    return {
+        dialect: text(f"WITH RECURSIVE found (id) AS ({found}) {query}") for dialect, found in _FOUND.items()
+    }
+
+
+_ROOTS = _find(_KEPT)
 # (manifest, a neighbour that keeps it)
-_EDGES = text(f"{_FOUND} {_PAIRS}")
+_EDGES = _find(_PAIRS)
 
 
 def find_untagged(connection: Connection, *, before: float, after: int, count: int) -> list[int]:
@@ -87,11 +108,12 @@ def remove_untagged(connection: Connection, ids: Sequence[int], *, before: float
 
 def _exclude_kept(connection: Connection, ids: list[int], before_ms: int) -> list[int]:
     values = {"ids": json.dumps(ids)}
-    kept = set(connection.execute(_ROOTS, {**values, "before_ms": before_ms}).scalars())
+    dialect = connection.dialect.name
+    kept = set(connection.execute(_ROOTS[dialect], {**values, "before_ms": before_ms}).scalars())
     if not kept:
         return ids
     kept_by: dict[int, list[int]] = {}
-    for one, neighbour in connection.execute(_EDGES, values):
+    for one, neighbour in connection.execute(_EDGES[dialect], values):
         kept_by.setdefault(neighbour, []).append(one)
     waiting = list(kept)
     while waiting:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
+from docker_credential_gcr.emulator.database.engine.dialect import starts_with
 from docker_credential_gcr.emulator.database.engine.statement import insert_new
 from docker_credential_gcr.emulator.database.schema import artifact_repositories, blobs, buckets, projects
 
@@ -28,7 +29,7 @@ _PAGE = (
     _SELECT.where(
         buckets.c.project == bindparam("of_project"),
         buckets.c.name > bindparam("last"),
-        func.substr(buckets.c.name, 1, func.length(bindparam("prefix"))) == bindparam("prefix"),
+        starts_with(buckets.c.name, "prefix"),
     )
     .order_by(buckets.c.name)
     .limit(bindparam("count"))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from support.database_reads import reading
 
 from docker_credential_gcr.emulator.database.images import doomed
@@ -110,10 +111,10 @@ def test_many_keys_go_in_many_steps(database, store, enter):
 @pytest.mark.parametrize("owner", ["blobs", "uploads"])
 def test_the_pieces_of_a_row_that_goes_are_doomed_whatever_deletes_it(database, store, owner):
     pieces = '[["pieces/ab/0",5],["pieces/ab/1",5]]'
-    blob = "INSERT INTO blobs (bucket, digest, size, pieces, created_at) VALUES (1, 'd', 10, ?, 0)"
+    blob = "INSERT INTO blobs (bucket, digest, size, pieces, created_at) VALUES (1, 'd', 10, :pieces, 0)"
     upload = (
         "INSERT INTO uploads (id, repository, owner, sequence, size, pieces, started_at) "
-        "VALUES ('u', 1, 'o', 1, 10, ?, 0)"
+        "VALUES ('u', 1, 'o', 1, 10, :pieces, 0)"
     )
 
     def fill(connection):
@@ -123,7 +124,7 @@ def test_the_pieces_of_a_row_that_goes_are_doomed_whatever_deletes_it(database, 
             "INSERT INTO repositories (id, bucket, name) VALUES (1, 1, 'p/r')",
         ):
             connection.exec_driver_sql(statement)
-        connection.exec_driver_sql(blob if owner == "blobs" else upload, (pieces,))
+        connection.execute(text(blob if owner == "blobs" else upload), {"pieces": pieces})
 
     database.write_now(fill)
     assert find_all(database) == []
