@@ -21,7 +21,6 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from docker_credential_gcr.emulator.runtime.errors import DatabaseUnavailable, StorageFull
-from docker_credential_gcr.emulator.runtime.failpoints import reach
 
 from .errors import Fault, find_fault
 
@@ -196,7 +195,6 @@ def _run(connection: Connection, work: Work[T], begin: str) -> T:
     driver.execute(begin, prepare=False)
     try:
         result = work(connection)
-        reach("work-done")
     except BaseException:
         if driver.info.transaction_status is not TransactionStatus.UNKNOWN:
             with suppress(psycopg.Error):

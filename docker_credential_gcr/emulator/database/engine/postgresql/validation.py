@@ -52,6 +52,7 @@ class Validation:
         self._waiting: list[asyncio.Future[None]] = []
         self._asked: list[asyncio.Future[None]] = []
         self._is_asking = False
+        self._timer: asyncio.TimerHandle | None = None
 
     async def refresh(self) -> None:
         """Returns after the answer to a query that was sent after this call. Raises DatabaseUnavailable."""
@@ -78,29 +79,25 @@ class Validation:
 
     def _ask(self, loop: asyncio.AbstractEventLoop) -> None:
         self._asked, self._waiting = self._waiting, []
-        timer = loop.call_later(_LONGEST_S, self._give_up)
+        self._timer = loop.call_later(_LONGEST_S, self._give_up, loop)
 
         def settle(answer: Any, error: BaseException | None) -> None:
             # RuntimeError: the loop has ended, and nothing waits for the answer.
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._end, loop, timer, answer, error)
+                loop.call_soon_threadsafe(self._end, loop, answer, error)
 
         self._threads.submit(_ask, settle)
 
-    def _give_up(self) -> None:
-        """Refuses what waits for a query that has no answer yet."""
+    def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Refuses the requests that wait for a query without an answer, and later those that still come."""
+        self._timer = loop.call_later(_LONGEST_S, self._give_up, loop)
         asked, self._asked = [*self._asked, *self._waiting], []
         self._waiting = []
         _settle(asked, DatabaseUnavailable())
 
-    def _end(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        timer: asyncio.TimerHandle,
-        answer: _Answer,
-        error: BaseException | None,
-    ) -> None:
-        timer.cancel()
+    def _end(self, loop: asyncio.AbstractEventLoop, answer: _Answer, error: BaseException | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         if error is None:
             self._apply(answer)
         asked, self._asked = self._asked, []
