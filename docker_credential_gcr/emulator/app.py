@@ -146,6 +146,7 @@ class Emulator:
             refuse_grpc(self._apis),
             self._metadata,
             is_open=self._registry.is_open,
+            external_url=self._settings.external_url,
         )
         return self._middleware.wrap(
             self.state.wrap(sites),
@@ -253,7 +254,7 @@ class Emulator:
         return control.ControlServices(
             state=self.state,
             operator_token=self._operator_token,
-            strict_admin=self._requires_token,
+            strict_admin=self._settings.requires_token,
             database=self._database,
             authenticator=self._authenticator,
             issuer=self._issuer,
@@ -277,12 +278,8 @@ class Emulator:
             signer=self._signer,
             authenticator=self._authenticator,
             operator_token=self._operator_token,
-            strict_admin=self._requires_token,
+            strict_admin=self._settings.requires_token,
             store=self._store,
             issuer=self._issuer,
             id_tokens=self._id_tokens,
         )
-
-    @property
-    def _requires_token(self) -> bool:
-        return self._settings.strict_admin or self._settings.allow_remote

@@ -125,6 +125,16 @@ class Settings:
     instance: Instance | None = None
     limits: Limits = Limits()
 
+    @property
+    def is_proxied(self) -> bool:
+        """Returns whether a load balancer is in front of the server: then no request is known to be local."""
+        return self.external_url is not None or self.trusted_proxies != ()
+
+    @property
+    def requires_token(self) -> bool:
+        """Returns whether the administrative APIs require a token from local programs too."""
+        return self.strict_admin or self.allow_remote or self.is_proxied
+
 
 def _parse_number(name: str, text: str, kind: type) -> float:
     """Parses a limit: an integer if its default is one; above 0, except request_rate. Raises InvalidLimit."""

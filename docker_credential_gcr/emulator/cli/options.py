@@ -3,11 +3,13 @@
 A parser is the type of a click option: it raises BadParameter for a wrong value.
 """
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -24,6 +26,7 @@ from docker_credential_gcr.emulator.identity.suggestions import (
     is_account_email,
 )
 from docker_credential_gcr.emulator.runtime.files import read_file
+from docker_credential_gcr.emulator.sites.hosts import find_canonical_host
 from docker_credential_gcr.emulator.sites.locations import explain_location
 from docker_credential_gcr.emulator.sites.ports import InvalidSite, SitePort, parse_site_port
 
@@ -51,6 +54,32 @@ def check_password(context: click.Context, parameter: click.Parameter, url: str 
             parameter,
         )
     return url
+
+
+def parse_external_url(text: str) -> str:
+    """Parses the URL of a load balancer, as browsers send it: lower case, without the scheme's own port."""
+    try:
+        url = urlsplit(parse_url(text).lower())
+        if "%" in url.netloc:  # the zone of an address, which is valid on one machine only
+            raise InvalidUrl(text)
+    except InvalidUrl as error:
+        raise click.BadParameter(
+            f"{text!r} is not the root of a server, such as https://registry.example.com"
+        ) from error
+    if find_canonical_host(url.netloc) is not None:
+        raise click.BadParameter(
+            f"{text!r} is a Google name, for which a request keeps its Host: name another host"
+        )
+    port = {"http": ":80", "https": ":443"}[url.scheme]
+    return f"{url.scheme}://{url.netloc.removesuffix(port)}"
+
+
+def parse_network(text: str) -> str:
+    """Parses a network of IPv4 or IPv6, or one address."""
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not a network, such as 10.0.0.0/8 or fd00::/8") from error
 
 
 def parse_project_id(text: str) -> str:

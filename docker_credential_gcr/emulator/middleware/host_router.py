@@ -19,6 +19,7 @@ from docker_credential_gcr.emulator.sites.hosts import (
 from docker_credential_gcr.emulator.sites.ports import PORT_SITE
 
 from . import landing_page
+from .external_url import ExternalUrl
 
 # A host name or address, with or without a port; no character that could end a quoted string in a challenge.
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -36,13 +37,21 @@ class HostRouter:
     """ASGI application of the port: calls the registry's, the metadata server's or the other APIs'."""
 
     def __init__(
-        self, registry: App, public: App, others: App, metadata: App, *, is_open: bool = False
+        self,
+        registry: App,
+        public: App,
+        others: App,
+        metadata: App,
+        *,
+        is_open: bool = False,
+        external_url: str | None = None,
     ) -> None:
         self._is_open = is_open
         self._registry = registry
         self._public = public
         self._others = others
         self._metadata = metadata
+        self._external = ExternalUrl(external_url) if external_url else None
 
     # A plain function that returns the site's coroutine: one more would cost every request.
     def __call__(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
@@ -52,18 +61,22 @@ class HostRouter:
         kind = _classify(hosts[0], port_site) if len(hosts) == 1 else None
         if kind is None:
             return _refuse(send, 400, _NO_HOST)
-        if scope["raw_path"].startswith(REGISTRY_PATHS) and kind in (_REGISTRY, _EVERYTHING):
-            return self._registry(scope, receive, send)
-        if kind == _METADATA or (kind == _EVERYTHING and _is_metadata(scope)):
+        is_registry = scope["raw_path"].startswith(REGISTRY_PATHS)
+        # Before the external URL: no load balancer is in front of the metadata server, which refuses a Host
+        # that may be DNS rebinding.
+        if kind == _METADATA or (kind == _EVERYTHING and not is_registry and _is_metadata(scope)):
             return self._metadata(scope, receive, send)
-        if kind == _PUBLIC and scope["raw_path"].startswith(REGISTRY_PATHS):
+        if self._external is not None:
+            scope = self._external.replace_origin(scope, keeps_host=kind != _EVERYTHING)
+        if is_registry and kind in (_REGISTRY, _EVERYTHING):
+            return self._registry(scope, receive, send)
+        if is_registry and kind == _PUBLIC:
             return self._public(scope, receive, send)
         if kind in (_REGISTRY, _PUBLIC):
             host = port_site or hosts[0].decode("latin-1")
             return _refuse(send, 404, f"{host} is a registry: its API begins at /v2/")
         if kind == _EVERYTHING and landing_page.is_asked_for(scope):
-            host = hosts[0].decode("latin-1")
-            return landing_page.send_page(scope, send, host, is_open=self._is_open)
+            return landing_page.send_page(scope, send, is_open=self._is_open)
         return self._others(scope, receive, send)
 
 

@@ -46,8 +46,9 @@ def is_asked_for(scope: Message) -> bool:
     return any(name == b"accept" and b"text/html" in value.lower() for name, value in scope["headers"])
 
 
-async def send_page(scope: Message, send: Send, host: str, *, is_open: bool) -> None:
-    """Sends the page; `host` is the Host header, checked."""
+async def send_page(scope: Message, send: Send, *, is_open: bool) -> None:
+    """Sends the page to a request whose Host header is checked."""
+    host = dict(scope["headers"])[b"host"].decode("latin-1")
     commands = "\n".join(list_next_steps(ServerAccess(f"{scope['scheme']}://{host}", is_open=is_open)))
     page = _PAGE.format(version=__version__, registry=escape(host), commands=escape(commands)).encode()
     headers = [*_HEADERS, (b"content-length", str(len(page)).encode())]

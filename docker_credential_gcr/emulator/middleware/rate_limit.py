@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 
-from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
+from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send, find_client_address
 from docker_credential_gcr.emulator.runtime.errors import TooManyRequests
 
 # So many clients have a bucket; beyond that the oldest bucket is dropped, which its client gains from.
@@ -41,8 +41,7 @@ class RateLimiter:
             return app
 
         async def limited(scope: Message, receive: Receive, send: Send) -> None:
-            # The address of the connection, not X-Forwarded-For, which a client can set to any value.
-            self.take(scope["client"][0])
+            self.take(find_client_address(scope))
             await app(scope, receive, send)
 
         return limited

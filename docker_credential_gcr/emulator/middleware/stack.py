@@ -18,6 +18,7 @@ from .draining import close_connections
 from .host_router import check_request_head
 from .rate_limit import RateLimiter
 from .response_limits import Refuse, ResponseLimits
+from .trusted_proxies import TrustedProxies
 
 Gauges = Mapping[str, float]
 
@@ -34,6 +35,7 @@ class MiddlewareStack:
         self._counts = counts
         self._limits = settings.limits
         self._drains = settings.drain_s > 0
+        self._proxies = settings.trusted_proxies
         self._is_stopping = is_stopping
         self._refuse = refuse
         self._log = AccessLog(settings.log_format) if settings.log_format else None
@@ -64,6 +66,8 @@ class MiddlewareStack:
         observed = RequestObserver(self._counts, self._log).wrap(checked)
         if self._drains:
             observed = close_connections(observed, is_draining=self._is_stopping)
+        if self._proxies:
+            observed = TrustedProxies(self._proxies).wrap(observed)
         return BodyLimits(limits).wrap(observed)
 
     def close(self) -> None:

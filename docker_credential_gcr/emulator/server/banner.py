@@ -40,12 +40,11 @@ def format_banner(ready: ReadyDocument, settings: Settings, projects: Sequence[s
 
 
 def _find_access(ready: ReadyDocument, settings: Settings, projects: Sequence[str]) -> ServerAccess:
-    requires_token = settings.strict_admin or settings.allow_remote
     return ServerAccess(
         ready.url,
         is_open=settings.open or settings.open_remote,
         ca=ready.ca,
-        token_file=ready.operator_token_file if requires_token else None,
+        token_file=ready.operator_token_file if settings.requires_token else None,
         project=projects[0] if projects else None,
     )
 

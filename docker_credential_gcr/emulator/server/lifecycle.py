@@ -223,9 +223,10 @@ def _find_identity(settings: Settings, directory: DataDirectory) -> TlsIdentity 
 
 def _check_exposure(settings: Settings) -> None:
     """Raises CannotListen for a server that other machines reach, unless the user has allowed that."""
-    if settings.allow_remote and settings.open and not settings.open_remote:
+    if settings.open and not settings.open_remote and (settings.allow_remote or settings.is_proxied):
+        option = "--allow-remote" if settings.allow_remote else "a load balancer"
         raise CannotListen(
-            "--open and --allow-remote let other machines push and delete: add --open-remote to allow that"
+            f"--open and {option} let other machines push and delete: add --open-remote to allow that"
         )
     if not settings.allow_remote and not is_loopback(settings.host):
         raise CannotListen(

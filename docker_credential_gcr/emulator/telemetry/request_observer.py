@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Mapping
 from itertools import count
 
 from docker_credential_gcr.emulator.request_context import CURRENT, CurrentRequest, filter_query
-from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
+from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send, find_client_address
 from docker_credential_gcr.emulator.sites.ports import PORT_SITE
 
 from .access_log import AccessLog
@@ -84,7 +84,7 @@ class RequestObserver:
         site, method, route = kind
         fields: dict[str, object] = {
             "request_id": request.id,
-            "peer": scope["client"][0],
+            "peer": find_client_address(scope),
             "method": method,
             "site": site,
             "route": route,

@@ -6,12 +6,12 @@ from urllib.parse import urlencode
 
 import pytest
 from support.images import OCI_MANIFEST
+from support.servers.in_process import make_manifest
 
 from docker_credential_gcr.emulator.control import app as control
 from docker_credential_gcr.emulator.google import app as google
 from docker_credential_gcr.emulator.registry import app as registry
 
-from .conftest import make_manifest
 from .examples import ACCOUNT_PATH as ACCOUNT
 from .examples import EXAMPLES, KEYS, WITHOUT_BODY, Example
 from .examples import PROVIDERS_PATH as PROVIDERS

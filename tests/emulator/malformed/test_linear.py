@@ -128,6 +128,7 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "registry.uploads.sessions._LOCATION": ("fullmatch", ("", f"{'0' * 32}-", f"{'0' * 32}-0-")),
     "client.server_url._LABEL": ("fullmatch", ("",)),
     "middleware.host_router._HOST": ("fullmatch", ("", "a:", "[")),
+    "middleware.trusted_proxies._WITH_PORT": ("fullmatch", ("", "[", "1.")),
     "storage.pieces._KEY": ("fullmatch", ("", "pieces/00/")),
     "telemetry.log_text._LONG": ("sub", ("", "sha256:0123456789ab", "/blobs/uploads/0123456789ab")),
     "telemetry.request_observer._SAFE_ID": ("fullmatch", ("",)),

@@ -69,12 +69,14 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     ),
     _option(
         "external-url",
+        type=options.parse_external_url,
         metavar="URL",
         help="The URL at which clients reach the server through a load balancer.",
     ),
     _option(
         "trusted-proxy",
         "trusted_proxies",
+        type=options.parse_network,
         metavar="CIDR",
         multiple=True,
         help="A network of load balancers, whose X-Forwarded-For names the client; may be repeated.",
