@@ -2,28 +2,52 @@
 
 import contextlib
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from docker_credential_gcr.emulator.database.engine import snapshot
+from docker_credential_gcr.emulator.database.engine.database import BlockingDatabase
 from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
-from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 from .garbage_collection import Collected, Collection, Rules
+from .sweeper import SweptStore
+
+# Copies the rows of images, without bytes, into an empty SQLite database.
+SaveOutline = Callable[[Path], None]
 
 
-class UntouchedStore(FileStore):
-    """The files of a data directory, which this store never deletes."""
+class UntouchedStore:
+    """A blob store that deletes nothing."""
+
+    def __init__(self, store: SweptStore) -> None:
+        self._store = store
+
+    def path(self, key: str) -> Path | None:
+        """Returns the local file of the key, which may not exist; None if the store has no files."""
+        return self._store.path(key)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Does nothing."""
 
 
-def simulate_collection(database_path: Path, root: Path, rules: Rules) -> Collected:
-    """Returns what a collection would remove; blocks on the disk. The copy has no bytes of blobs."""
+def save_file_outline(database_path: Path) -> SaveOutline:
+    """Returns what copies the rows of a SQLite database."""
+    return partial(snapshot.save_outline, database_path)
+
+
+def save_shared_outline(database: BlockingDatabase) -> SaveOutline:
+    """Returns what copies the rows of a database that many servers share."""
+    from docker_credential_gcr.emulator.database.engine.postgresql.image_rows import copy_image_rows  # 1 ms
+
+    return lambda path: database.scan_now(partial(copy_image_rows, path=path, outline=True))
+
+
+def simulate_collection(save_outline: SaveOutline, store: SweptStore, rules: Rules) -> Collected:
+    """Returns what a collection would remove; blocks. The copy has no bytes of blobs."""
     with tempfile.TemporaryDirectory(prefix="gcr-emulator-") as folder:
         path = Path(folder) / "emulator.db"
         SqliteDatabase(path).close()
-        snapshot.save_outline(database_path, path)
+        save_outline(path)
         with contextlib.closing(SqliteDatabase(path)) as database:
-            return Collection(database, UntouchedStore(root), rules).run()
+            return Collection(database, UntouchedStore(store), rules).run()

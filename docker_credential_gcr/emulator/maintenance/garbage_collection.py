@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.database import BlockingDatabase
 from docker_credential_gcr.emulator.database.images import doomed, garbage, untagged, uploads
 from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
@@ -17,7 +17,7 @@ from docker_credential_gcr.emulator.storage.pieces import is_whole
 
 from .progress import BYTES, SILENT, Progress
 from .rowless import find_removable
-from .sweeper import sweep
+from .sweeper import SweptStore, sweep
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,24 +49,25 @@ class Rules:
     uploads_before: float
     now: float
     untagged: bool = False
-    # No request is in progress in any process: none is about to name a file that no row names now.
-    is_alone: bool = False
+    # The files of a data directory that nothing else uses: no request of any process is about to name a file
+    # that no row names now. None next to running servers.
+    files: FileStore | None = None
     # Called between steps: true ends the collection early.
     is_over: Callable[[], bool] = bool
     progress: Progress = SILENT
 
 
 class Collection:
-    """One collection over a database and its files."""
+    """One collection over a database and its blob store."""
 
-    def __init__(self, database: Database, store: FileStore, rules: Rules) -> None:
+    def __init__(self, database: BlockingDatabase, store: SweptStore, rules: Rules) -> None:
         self._database = database
         self._store = store
         self._rules = rules
         self.collected = Collected()
 
     def run(self) -> Collected:
-        """Collects garbage; blocks on the disk."""
+        """Collects garbage; blocks."""
         self._remove_files()
         self._end_uploads()
         if self._rules.untagged:
@@ -79,20 +80,20 @@ class Collection:
     def _remove_files(self) -> None:
         """Removes files that no row names; before any row is deleted, so that nothing is counted twice."""
         self._rules.progress.begin("files")
-        if self._rules.is_alone:
-            self._doom_rowless()
+        if self._rules.files is not None:
+            self._doom_rowless(self._rules.files)
         sizes = self._sweep()
         self.collected.files += len(sizes)
         self.collected.bytes += sum(sizes)
         self._rules.progress.advance(len(sizes))
 
-    def _doom_rowless(self) -> None:
+    def _doom_rowless(self, files: FileStore) -> None:
         before, progress = self._rules.unused_before, self._rules.progress
         self._write(doomed.end_writes)
 
         def find(connection: Connection) -> list[str]:
             driver: Any = connection.connection.driver_connection
-            return find_removable(driver, self._store, before=before, progress=progress)
+            return find_removable(driver, files, before=before, progress=progress)
 
         keys = self._read(find)
         for start in range(0, len(keys), _BATCH):
@@ -102,15 +103,16 @@ class Collection:
         before = self._rules.uploads_before
         self._rules.progress.begin("uploads")
         stale = self._read(uploads.count_stale, before=before)
-        lost = self._find_lost(self._read(uploads.list_pieces)) if self._rules.is_alone else []
+        lost = [] if self._rules.files is None else self._find_lost(self._rules.files)
         # A commit, even without a change, leads to one more snapshot.
         if lost:
             self.collected.uploads += self._write(uploads.end_lost, lost)
         if stale:
             self.collected.uploads += self._write(uploads.end_stale, before=before)
 
-    def _find_lost(self, pieces: dict[str, str]) -> list[str]:
-        return [name for name, text in pieces.items() if not is_whole(self._store, text)]
+    def _find_lost(self, files: FileStore) -> list[str]:
+        pieces = self._read(uploads.list_pieces)
+        return [name for name, text in pieces.items() if not is_whole(files, text)]
 
     def _remove_untagged(self) -> None:
         """Removes untagged manifests until none is left: a deletion can leave others unneeded."""

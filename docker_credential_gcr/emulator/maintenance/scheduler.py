@@ -1,4 +1,7 @@
-"""Scheduler of garbage collection and snapshots: at intervals, and on an administrator's request."""
+"""Scheduler of garbage collection and snapshots: at intervals, and on an administrator's request.
+
+Servers that share a database collect once an interval together: the first one that is due collects.
+"""
 
 import asyncio
 import contextlib
@@ -9,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy
@@ -18,15 +22,21 @@ from docker_credential_gcr.emulator.database.engine import snapshot
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.engine.errors import translate_error
 from docker_credential_gcr.emulator.database.engine.sqlite_file import Connection, interrupt
+from docker_credential_gcr.emulator.database.images import garbage
 from docker_credential_gcr.emulator.runtime.errors import CollectionBusy, Unavailable
 from docker_credential_gcr.emulator.runtime.files import format_os_error
 from docker_credential_gcr.emulator.settings import Limits
+from docker_credential_gcr.emulator.storage.base import BlobStore
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 from .database_identity import SNAPSHOT
-from .dry_run import simulate_collection
+from .dry_run import save_file_outline, save_shared_outline, simulate_collection
 from .garbage_collection import Collected, Collection, Rules
 from .progress import SILENT, Progress
+
+# A part of the interval: clocks differ by fractions of a second, and a server that comes too early by one
+# waits for the next interval.
+_DUE = 0.9
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,7 @@ class MaintenanceScheduler:
     def __init__(
         self,
         database: Database,
-        store: FileStore,
+        store: BlobStore,
         *,
         root: Path,
         limits: Limits,
@@ -77,14 +87,30 @@ class MaintenanceScheduler:
             uploads_before=now - self._limits.upload_lifetime_s,
             now=now,
             untagged=request.untagged,
-            is_alone=self._is_alone,
+            files=FileStore(self._root) if self._is_alone else None,
             is_over=self._over.is_set,
             progress=self._progress,
         )
         with self._exclusively():
             if request.dry_run:
-                return simulate_collection(self._root / "emulator.db", self._root, rules)
+                return simulate_collection(self._save_outline, self._store, rules)
             return Collection(self._database, self._store, rules).run()
+
+    def _save_outline(self, path: Path) -> None:
+        database = self._database
+        is_file = not database.is_remote
+        save = save_file_outline(self._root / "emulator.db") if is_file else save_shared_outline(database)
+        save(path)
+
+    def collect_if_due(self, interval_s: float) -> Collected | None:
+        """Collects garbage; does nothing if another server on the database did so within the interval."""
+        if self._database.is_remote:
+            # By the database's clock, which tests cannot stop.
+            now = time.time() + self._database.find_skew()
+            begin = partial(garbage.begin, now=now, interval_s=interval_s * _DUE)
+            if not self._database.write_now(begin):
+                return None
+        return self.collect(CollectionRequest())
 
     def save_snapshot(self) -> None:
         """Saves a copy of the database if it has changed since the last one. Raises CollectionBusy.
@@ -113,7 +139,7 @@ class MaintenanceScheduler:
         while not self._over.is_set():
             await asyncio.sleep(interval_s)
             try:
-                await loop.run_in_executor(self._thread, self.collect, CollectionRequest())
+                await loop.run_in_executor(self._thread, self.collect_if_due, interval_s)
                 await loop.run_in_executor(self._thread, self.save_snapshot)
             except CollectionBusy:
                 continue

@@ -3,18 +3,29 @@
 import contextlib
 import stat
 from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Protocol
 
-from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.database import BlockingDatabase
 from docker_credential_gcr.emulator.database.images import doomed
 from docker_credential_gcr.emulator.runtime.failpoints import reach
-from docker_credential_gcr.emulator.storage.base import BlobStore
 
 # Keys that one transaction condemns.
 _BATCH = 100
 
 
+class SweptStore(Protocol):
+    """What the sweeper needs of a blob store: storage/base.py documents the methods."""
+
+    def path(self, key: str) -> Path | None:
+        """Returns the local file of the key; None if the store has no files."""
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Deletes the bytes of the keys."""
+
+
 def sweep(
-    database: Database, store: BlobStore, *, now: float, is_over: Callable[[], bool] = bool
+    database: BlockingDatabase, store: SweptStore, *, now: float, is_over: Callable[[], bool] = bool
 ) -> list[int]:
     """Deletes the bytes of due keys; returns the sizes of the files. Blocks on the disk."""
     sizes: list[int] = []
@@ -31,11 +42,11 @@ def sweep(
     return sizes
 
 
-def _forget(database: Database, keys: list[str]) -> None:
+def _forget(database: BlockingDatabase, keys: list[str]) -> None:
     database.write_now(lambda connection: doomed.forget(connection, keys))
 
 
-def _measure(store: BlobStore, keys: Iterable[str]) -> list[int]:
+def _measure(store: SweptStore, keys: Iterable[str]) -> list[int]:
     sizes = []
     for path in map(store.path, keys):
         # A failed request deletes its own piece, perhaps at this moment.

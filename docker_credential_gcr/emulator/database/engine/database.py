@@ -11,7 +11,20 @@ T = TypeVar("T")
 Observe = Callable[[int, float], None]
 
 
-class Database(Protocol):
+class BlockingDatabase(Protocol):
+    """The calls of a database for callers without an event loop, in any thread: they block."""
+
+    def read_now(self, work: Callable[[Connection], T]) -> T:
+        """Reads as `Database.read` does."""
+
+    def scan_now(self, work: Callable[[Connection], T]) -> T:
+        """Reads as `Database.scan` does."""
+
+    def write_now(self, work: Callable[[Connection], T]) -> T:
+        """Writes as `Database.write` does."""
+
+
+class Database(BlockingDatabase, Protocol):
     """A database: `sqlite.SqliteDatabase`, or `postgresql.PostgresDatabase`, which many servers share.
 
     Work is a function of the form `work(connection)` with SQLAlchemy Core. It is short, fetches all rows
@@ -30,9 +43,6 @@ class Database(Protocol):
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Returns what `work` reads; it changes nothing, and sees every write that was acknowledged."""
 
-    def read_now(self, work: Callable[[Connection], T]) -> T:
-        """Reads as `read` does, for callers without an event loop, in any thread: blocks."""
-
     async def scan(self, work: Callable[[Connection], T]) -> T:
         """Returns what `work` reads of many rows: in a thread, where no request waits, one scan at a time."""
 
@@ -49,9 +59,6 @@ class Database(Protocol):
         Two additions may run at the same time, and the result must be as if they ran one after the other: a
         row may exist already, and the INSERT itself finds out.
         """
-
-    def write_now(self, work: Callable[[Connection], T]) -> T:
-        """Writes as `write` does, for callers without an event loop: blocks."""
 
     def version(self) -> int:
         """Returns a number that changes with every commit, before the write is acknowledged."""

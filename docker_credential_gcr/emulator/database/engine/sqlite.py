@@ -111,7 +111,11 @@ class SqliteDatabase:
     async def scan(self, work: Callable[[Connection], T]) -> T:
         """Returns what `work` reads of many rows: in a thread, where no request waits, one scan at a time."""
         async with self._scanning:
-            return await asyncio.to_thread(self.read_now, work)
+            return await asyncio.to_thread(self.scan_now, work)
+
+    def scan_now(self, work: Callable[[Connection], T]) -> T:
+        """Scans as `scan` does, for callers without an event loop."""
+        return self.read_now(work)
 
     async def write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
         """Runs `work` on the writer's connection and returns its result once it is committed.

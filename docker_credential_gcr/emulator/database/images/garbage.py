@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, delete, exists, select, tuple_
 
-from docker_credential_gcr.emulator.database.schema import blob_links, blobs, manifest_blobs
+from docker_credential_gcr.emulator.database.engine.dialect import insert
+from docker_credential_gcr.emulator.database.engine.statement import Statement
+from docker_credential_gcr.emulator.database.schema import blob_links, blobs, manifest_blobs, revisions
 
 _UNNEEDED = (blob_links.c.used_at < bindparam("before")) & ~exists().where(
     blobs.c.id == blob_links.c.blob,
@@ -42,6 +44,19 @@ _MEASURE_UNLINKED = select(blobs.c.id, blobs.c.size).where(
 )
 _REMOVE_BLOBS = delete(blobs).where(blobs.c.id.in_(bindparam("ids", expanding=True)))
 
+# The row of `revisions` with the instant of the last collection of any server. A clock that was set back does
+# not stop collections.
+_LAST = "collected"
+_NEW = insert(revisions)
+_BEGIN = Statement(
+    _NEW.on_conflict_do_update(
+        index_elements=[revisions.c.subject],
+        set_={"number": _NEW.excluded.number},
+        where=(revisions.c.number <= bindparam("due_since")) | (revisions.c.number > _NEW.excluded.number),
+    ),
+    columns=["subject", "number"],
+)
+
 # (repository, blob): the numbers of their rows
 Link = tuple[int, int]
 
@@ -74,3 +89,9 @@ def remove_unlinked(connection: Connection, ids: Sequence[int]) -> list[int]:
     if rows:
         connection.execute(_REMOVE_BLOBS, {"ids": [row.id for row in rows]})
     return [row.size for row in rows]
+
+
+def begin(connection: Connection, *, now: float, interval_s: float) -> bool:
+    """Records that a collection begins; returns False if any server began one within the interval."""
+    values = {"subject": _LAST, "number": int(now), "due_since": int(now - interval_s)}
+    return _BEGIN.run(connection, values) > 0

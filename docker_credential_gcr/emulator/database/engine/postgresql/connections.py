@@ -1,11 +1,13 @@
 """Connections to PostgreSQL: the URL, the time-outs of each connection, and how many the server has left."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Engine, NullPool, create_engine
+from sqlalchemy.exc import DBAPIError
 
 from docker_credential_gcr.emulator.database.engine.errors import UnusableDatabase
 
@@ -51,6 +53,16 @@ def describe(url: str) -> str:
     parameters = parse_url(url)
     hosts = str(parameters.get("host") or parameters.get("hostaddr") or "the local socket")
     return f"{parameters.get('dbname', 'its default database')} on {hosts}"
+
+
+@contextmanager
+def explain_refusal(url: str) -> Iterator[None]:
+    """Raises CannotConnect for what PostgreSQL refuses in the block, without the URL's password."""
+    try:
+        yield
+    except (psycopg.Error, DBAPIError) as error:
+        reason = str(getattr(error, "orig", None) or error).strip().replace("\n", " ")
+        raise CannotConnect(f"cannot use the database {describe(url)}: {reason}") from error
 
 
 def connect_engine(url: str) -> Engine:

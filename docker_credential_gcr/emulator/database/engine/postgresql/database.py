@@ -71,6 +71,10 @@ class PostgresDatabase:
         async with self._scanning:
             return await self._threads.run(partial(Session.scan, work=work), _LONGEST_SCAN_S)
 
+    def scan_now(self, work: Work[T]) -> T:
+        """Scans as `scan` does, for callers without an event loop: blocks, for however long it takes."""
+        return self._threads.run_now(partial(Session.scan, work=work))
+
     async def write(self, work: Work[T], *, durable: bool = True) -> T:
         """Runs `work` alone: no other write of any server runs meanwhile."""
         async with self._alone:

@@ -4,14 +4,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from docker_credential_gcr.emulator.database.engine.database import Observe
 from docker_credential_gcr.emulator.database.engine.errors import UnusableDatabase
 
-from .connections import CannotConnect, check_room, connect_engine, describe
+from .connections import check_room, connect_engine, explain_refusal
 from .database import CONNECTIONS, PostgresDatabase
 from .prepare import prepare
 
@@ -30,7 +28,7 @@ def open_database(
 
     Raises UnusableDatabase, without the URL's password.
     """
-    try:
+    with explain_refusal(url):
         _check(url, processes)
         database = PostgresDatabase(url, observe=observe, follow=follow)
         try:
@@ -38,9 +36,6 @@ def open_database(
         except BaseException:
             database.close()
             raise
-    except (psycopg.Error, DBAPIError) as error:
-        reason = str(getattr(error, "orig", None) or error).strip().replace("\n", " ")
-        raise CannotConnect(f"cannot use the database {describe(url)}: {reason}") from error
     return database
 
 
