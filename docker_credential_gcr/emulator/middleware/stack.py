@@ -36,6 +36,7 @@ class MiddlewareStack:
         self._limits = settings.limits
         self._drains = settings.drain_s > 0
         self._proxies = settings.trusted_proxies
+        self._has_disk = settings.storage is None
         self._is_stopping = is_stopping
         self._refuse = refuse
         self._log = AccessLog(settings.log_format) if settings.log_format else None
@@ -59,7 +60,7 @@ class MiddlewareStack:
         probes = Probes(
             is_stopping=self._is_stopping,
             touch_database=touch_database,
-            find_free_space=lambda: shutil.disk_usage(data).free,
+            find_free_space=(lambda: shutil.disk_usage(data).free) if self._has_disk else None,
             describe_metrics=describe_metrics,
         )
         checked = check_request_head(bounds.wrap(limited), probes=dict.fromkeys(PATHS, bounds.wrap(probes)))
@@ -76,9 +77,10 @@ class MiddlewareStack:
             self._log.close()
 
     def _describe_metrics(self, data: Path, measured: Gauges) -> tuple[str, bytes]:
+        disk = {"gcr_emulator_storage_free_bytes": shutil.disk_usage(data).free} if self._has_disk else {}
         gauges = {
             **measured,
-            "gcr_emulator_storage_free_bytes": shutil.disk_usage(data).free,
+            **disk,
             "gcr_emulator_log_lines_dropped": 0 if self._log is None else self._log.dropped,
         }
         return CONTENT_TYPE, format_metrics(self._counts.describe(), gauges, __version__)

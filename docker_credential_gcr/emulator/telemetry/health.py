@@ -5,7 +5,9 @@
     GET /metrics   200 in Prometheus' text format
 
 With a full disk the server is still ready, because it can serve pulls; taking it out of service would stop
-them too. `storage` and the metric gcr_emulator_storage_free_bytes report it.
+them too. `storage` and the metric gcr_emulator_storage_free_bytes report it. An object store that does not
+answer makes no server unready either: all would be taken out of service at once, while small blobs and
+manifests can still be pulled.
 """
 
 import asyncio
@@ -30,12 +32,13 @@ class Probes:
     """ASGI application of the probes.
 
     `touch_database` reads and writes; it raises StorageFull if the disk is full, and any other error if the
-    database cannot be used. `find_free_space` is in bytes, and raises where the disk is gone.
+    database cannot be used. `find_free_space` is in bytes, and raises where the disk is gone; None for an
+    object store.
     """
 
     is_stopping: Callable[[], bool]
     touch_database: Callable[[], Awaitable[None]]
-    find_free_space: Callable[[], int]
+    find_free_space: Callable[[], int] | None
     describe_metrics: Callable[[], Awaitable[tuple[str, bytes]]]
 
     async def __call__(self, scope: Message, _receive: Receive, send: Send) -> None:
@@ -59,7 +62,7 @@ class Probes:
             return 503, _JSON, b'{"status": "stopping"}'
         try:
             await asyncio.wait_for(self.touch_database(), _DATABASE_DEADLINE_S)
-            is_full = self.find_free_space() < _MIN_FREE_SIZE
+            is_full = self.find_free_space is not None and self.find_free_space() < _MIN_FREE_SIZE
         except StorageFull:
             is_full = True
         except Exception as error:  # noqa: BLE001 - any error means unavailable

@@ -22,7 +22,7 @@ GAUGES = {
 
 
 def format_metrics(counted: "Iterable[Metric]", gauges: Mapping[str, float], version: str) -> bytes:
-    """Returns the page that Prometheus reads; `gauges` has a value for each of GAUGES."""
+    """Returns the page that Prometheus reads; `gauges` has values for names of GAUGES."""
     # 30 ms at the first request for metrics.
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.process_collector import ProcessCollector
@@ -46,8 +46,8 @@ class _Collector:
 def _describe_gauges(gauges: Mapping[str, float], version: str) -> "Iterator[Metric]":
     from prometheus_client.core import GaugeMetricFamily
 
-    for name, text in GAUGES.items():
-        yield GaugeMetricFamily(name, text, value=gauges[name])
+    for name, value in gauges.items():
+        yield GaugeMetricFamily(name, GAUGES[name], value=value)
     build = GaugeMetricFamily("gcr_emulator_build_info", "The version that is running.", labels=["version"])
     build.add_metric([version], 1)
     yield build

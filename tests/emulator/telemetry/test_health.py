@@ -41,6 +41,7 @@ def ask(
     is_stopping=False,
     touch_database=touch,
     free=MIB,
+    has_disk=True,
     find_free=None,
 ):
     """Returns status and body of the probes' response; (0, "") if they pass the request on."""
@@ -59,7 +60,7 @@ def ask(
     probes = Probes(
         is_stopping=lambda: is_stopping,
         touch_database=touch_database,
-        find_free_space=find_free or (lambda: free),
+        find_free_space=(find_free or (lambda: free)) if has_disk else None,
         describe_metrics=describe,
     )
     scope = {"raw_path": path, "method": method, "headers": [(b"host", host)]}
@@ -72,13 +73,22 @@ def ask(
     ("state", "answer"),
     [
         ({}, (200, {"status": "ok", "storage": "ok"})),
+        ({"has_disk": False}, (200, {"status": "ok", "storage": "ok"})),
         ({"free": MIB - 1}, (200, {"status": "ok", "storage": "full"})),
         ({"touch_database": find_no_space}, (200, {"status": "ok", "storage": "full"})),
         ({"find_free": find_no_disk}, (503, {"status": "unavailable", "database": "OSError"})),
         ({"is_stopping": True}, (503, {"status": "stopping"})),
         ({"touch_database": fail}, (503, {"status": "unavailable", "database": "DatabaseGone"})),
     ],
-    ids=["well", "full disk", "B-Z26-full database", "B-Z26-no disk", "stopping", "no database"],
+    ids=[
+        "well",
+        "S1-object store",
+        "full disk",
+        "B-Z26-full database",
+        "B-Z26-no disk",
+        "stopping",
+        "no database",
+    ],
 )
 def test_server_is_ready_as_long_as_it_can_serve(state, answer):
     assert ask(b"/readyz", **state) == answer
