@@ -1,9 +1,11 @@
 """helm and docker compose, which find the helper in config.json as docker does."""
 
+import json
 from pathlib import Path
 
 from clients.command import Client, HelperCalls
 from clients.from_indexes.conftest import Find
+from support.checkout import ROOT
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
@@ -51,3 +53,16 @@ def test_docker_compose_pushes_and_pulls_the_images_of_its_services(
 
     assert one_docker.succeed("image", "inspect", "--format", "{{.Id}}", image).strip() == made
     assert set(helper_calls.take()) == {f"get {gcr_emulator.registry}"}
+
+
+def test_docker_compose_accepts_the_example_of_several_servers(
+    find_installed: Find, environ: dict[str, str]
+) -> None:
+    passwords = dict.fromkeys(("DATABASE_PASSWORD", "STORE_PASSWORD", "OPERATOR_TOKEN"), "secret")
+    compose = Client(find_installed("python/bin/docker-compose"), {**environ, **passwords})
+
+    shown = compose.succeed("--file", ROOT / "examples" / "compose-scale.yml", "config", "--format", "json")
+
+    services = json.loads(shown)["services"]
+    assert sorted(services) == ["balancer", "bucket", "database", "emulator", "store"]
+    assert services["emulator"]["build"] == {"context": str(ROOT), "dockerfile": "examples/Containerfile"}
