@@ -157,6 +157,18 @@ def test_a_server_that_refuses_connections_is_passed_over_and_without_any_the_an
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
 
 
+def test_a_front_that_trusts_its_checks_tries_no_other_server(
+    servers: tuple[NamedServer, NamedServer], session: requests.Session
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        ports = [unused.getsockname()[1], servers[1].server_port]
+        with RoundRobin(ports, trusts_checks=True) as front:
+            statuses = [session.get(front.url, timeout=LIMIT_S).status_code for _ in range(4)]
+
+    assert sorted(statuses) == [200, 200, 503, 503]
+
+
 def test_a_front_that_checks_passes_over_a_server_that_is_not_ready(
     servers: tuple[NamedServer, NamedServer], session: requests.Session
 ) -> None:

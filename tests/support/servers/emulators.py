@@ -139,9 +139,10 @@ def running_replicas(
     environ: Mapping[str, str] | None = None,
     forwards_for: bool = True,
     check_s: float | None = None,
+    trusts_checks: bool = False,
 ) -> Iterator[Replicas]:
-    """Runs emulators with these arguments of `serve` for the block; the last two are RoundRobin's."""
-    with RoundRobin(forwards_for=forwards_for, check_s=check_s) as front:
+    """Runs emulators with these arguments of `serve` for the block; the last three are RoundRobin's."""
+    with RoundRobin(forwards_for=forwards_for, check_s=check_s, trusts_checks=trusts_checks) as front:
         replicas = Replicas(count, folder, *arguments, front=front, environ=environ)
         try:
             replicas.start_all()

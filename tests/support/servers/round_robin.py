@@ -27,14 +27,21 @@ class RoundRobin:
 
     `forwards_for` adds X-Forwarded-For, as balancers do; the emulator then takes no request for a local
     program's. `check_s` asks /readyz of each server in that interval, and passes over those that do not
-    answer 200.
+    answer 200; with `trusts_checks` it relies on that alone, as a Service of Kubernetes does, and tries no other
+    server for a connection that is refused.
     """
 
     def __init__(
-        self, ports: Iterable[int] = (), *, forwards_for: bool = True, check_s: float | None = None
+        self,
+        ports: Iterable[int] = (),
+        *,
+        forwards_for: bool = True,
+        check_s: float | None = None,
+        trusts_checks: bool = False,
     ) -> None:
         self._forwards_for = forwards_for
         self._check_s = check_s
+        self._trusts_checks = trusts_checks
         self._ports: list[int] = list(ports)
         self._not_ready: set[int] = set()
         self._next = 0
@@ -113,7 +120,8 @@ class RoundRobin:
         ports = self._ports
         self._next += 1
         order = [ports[(self._next + offset) % len(ports)] for offset in range(len(ports))]
-        for port in [port for port in order if port not in self._not_ready] or order:
+        ready = [port for port in order if port not in self._not_ready] or order
+        for port in ready[:1] if self._trusts_checks else ready:
             with suppress(OSError):
                 return await asyncio.open_connection("127.0.0.1", port, limit=_MOST_HEAD)
         return None
