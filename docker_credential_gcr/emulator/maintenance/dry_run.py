@@ -27,8 +27,9 @@ class UntouchedStore:
         """Returns the local file of the key, which may not exist; None if the store has no files."""
         return self._store.path(key)
 
-    def delete(self, keys: Iterable[str]) -> None:
-        """Does nothing."""
+    def delete(self, _keys: Iterable[str]) -> list[str]:
+        """Deletes nothing, and returns no keys."""
+        return []
 
 
 def save_file_outline(database_path: Path) -> SaveOutline:

@@ -5,16 +5,22 @@
 Container Registry redirects to Cloud Storage, Artifact Registry to such a path on its own host, for which a
 client needs no other host name and certificate. Expiry and signature are in the query, which logs and journal
 do not show.
+
+A blob that is one object of an object store has a link to that object. HEAD is never redirected: the store's
+signature is for GET.
 """
 
+from docker_credential_gcr.emulator.database.images.blobs import Blob
 from docker_credential_gcr.emulator.identity.signed_urls import UrlSigner
 from docker_credential_gcr.emulator.sites.hosts import Target
+from docker_credential_gcr.emulator.storage.pieces import parse_pieces
 
 from .dependencies import RegistryServices
 from .errors import LinkInvalid, Unsupported
 from .http import Request, Response
 
-# The lifetime of a registry token; a client that needs longer requests the blob again.
+# The lifetime of a registry token; a client that needs longer requests the blob again. obstore renews
+# temporary credentials five minutes before their end, so no link of an object store outlives them.
 _LIFETIME_S = 300
 # The most digits of an instant.
 _MOST_DIGITS = 12
@@ -22,18 +28,23 @@ _MOST_DIGITS = 12
 _EMPTY = b'{"errors":[]}'
 
 
-def redirect(links: UrlSigner, target: Target, digest: str, *, now: float) -> Response:
+async def redirect(services: RegistryServices, links: UrlSigner, target: Target, blob: Blob) -> Response:
     """Returns a redirect to the bytes of a blob of the repository."""
-    expires_at = int(now) + _LIFETIME_S
-    signature = links.sign(*_describe(target, digest), expires_at=expires_at)
-    path = f"/artifacts-downloads/{target.name}/blobs/{digest}"
+    pieces = parse_pieces(blob.pieces)
+    link = await services.store.link(pieces[0][0], _LIFETIME_S) if len(pieces) == 1 else None
     headers = {
-        "Location": f"{path}?expires={expires_at}&signature={signature}",
+        "Location": link or _sign(links, target, blob.digest, now=services.clock.now()),
         "Content-Type": "application/json",
         "Cache-Control": "private",
         "Accept-Ranges": "none",
     }
     return Response(302, headers, _EMPTY)
+
+
+def _sign(links: UrlSigner, target: Target, digest: str, *, now: float) -> str:
+    expires_at = int(now) + _LIFETIME_S
+    signature = links.sign(*_describe(target, digest), expires_at=expires_at)
+    return f"/artifacts-downloads/{target.name}/blobs/{digest}?expires={expires_at}&signature={signature}"
 
 
 def check_link(services: RegistryServices, request: Request, target: Target, digest: str) -> None:

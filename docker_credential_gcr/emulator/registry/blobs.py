@@ -9,7 +9,7 @@ from docker_credential_gcr.emulator.oci.ranges import Span, UnsatisfiableRange, 
 from docker_credential_gcr.emulator.oci.token_auth import DELETE, PULL
 from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.sites.hosts import Target
-from docker_credential_gcr.emulator.storage.pieces import check_pieces, parse_pieces
+from docker_credential_gcr.emulator.storage.pieces import check_pieces, open_pieces, parse_pieces, read_pieces
 
 from .authorization import authorize
 from .blob_redirects import check_link, redirect
@@ -28,8 +28,8 @@ async def get(services: RegistryServices, request: Request, target: Target, dige
     if request.method == "HEAD":
         await _renew(services, target, blob)
     elif services.links is not None:
-        return redirect(services.links, target, digest, now=services.clock.now())
-    return _serve(services, request, blob)
+        return await redirect(services, services.links, target, blob)
+    return await _serve(services, request, blob)
 
 
 async def get_by_link(services: RegistryServices, request: Request, target: Target, digest: str) -> Response:
@@ -38,7 +38,7 @@ async def get_by_link(services: RegistryServices, request: Request, target: Targ
     await services.decision_cache.read(
         ("link", target), lambda connection: check_service(connection, target), measure=lambda _: 0
     )
-    return _serve(services, request, await _get_known(services, target, digest))
+    return await _serve(services, request, await _get_known(services, target, digest))
 
 
 async def _get_known(services: RegistryServices, target: Target, digest: str) -> Blob:
@@ -55,8 +55,11 @@ async def _get_known(services: RegistryServices, target: Target, digest: str) ->
     return known
 
 
-def _serve(services: RegistryServices, request: Request, blob: Blob) -> Response:
-    """Returns a response with the blob, or the requested range of it. Raises RangeInvalid."""
+async def _serve(services: RegistryServices, request: Request, blob: Blob) -> Response:
+    """Returns a response with the blob, or the requested range of it.
+
+    Raises RangeInvalid, and OSError or StorageUnavailable if the first byte is not there.
+    """
     headers = {
         "Content-Type": "application/octet-stream",
         "Docker-Content-Digest": blob.digest,
@@ -74,7 +77,7 @@ def _serve(services: RegistryServices, request: Request, blob: Blob) -> Response
         refusal = RangeInvalid(f"the blob has {blob.size} bytes")
         refusal.headers = {"Content-Range": f"bytes */{blob.size}"}
         raise refusal from error
-    body = _make_body(services, blob, span)
+    body = await _make_body(services, blob, span or Span(0, blob.size), is_head=request.method == "HEAD")
     if span is None:
         return Response(200, headers, body)
     headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{blob.size}"
@@ -127,10 +130,13 @@ def _measure(blob: Blob | None) -> int | None:
     return None if blob is None else len(blob.data or blob.pieces or b"")
 
 
-def _make_body(services: RegistryServices, blob: Blob, span: Span | None) -> bytes | StoredBody:
-    wanted = span or Span(0, blob.size)
+async def _make_body(
+    services: RegistryServices, blob: Blob, span: Span, *, is_head: bool
+) -> bytes | StoredBody:
     if blob.data is not None:
-        return blob.data[wanted.start : wanted.stop]
-    pieces = parse_pieces(blob.pieces)
-    check_pieces(services.store, pieces, wanted)
-    return StoredBody(services.store, pieces, wanted)
+        return blob.data[span.start : span.stop]
+    store, pieces = services.store, parse_pieces(blob.pieces)
+    if is_head:
+        check_pieces(store, pieces, span)
+        return StoredBody(read_pieces(store, pieces, span), span.size)
+    return StoredBody(await open_pieces(store, pieces, span), span.size)

@@ -1,16 +1,13 @@
 """Registry requests and responses as values, over plain ASGI."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qs
 
-from docker_credential_gcr.emulator.oci.ranges import Span
 from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send
 from docker_credential_gcr.emulator.runtime.blocks import send_blocks
 from docker_credential_gcr.emulator.sites.ports import PORT_SITE
-from docker_credential_gcr.emulator.storage.base import BlobStore
-from docker_credential_gcr.emulator.storage.pieces import Piece, read_pieces
 
 # A push by digest may have many tags; all other requests have a few parameters.
 _PARAMETERS = 200
@@ -93,11 +90,10 @@ class Request:
 
 @dataclass(frozen=True)
 class StoredBody:
-    """A response's body: a span of pieces in the blob store."""
+    """A response's body: blocks of a blob in the blob store, and the sum of their sizes."""
 
-    store: BlobStore
-    pieces: Sequence[Piece]
-    span: Span
+    blocks: AsyncGenerator[bytes, None]
+    size: int
 
 
 class Response:
@@ -123,7 +119,7 @@ async def send_response(
 ) -> None:
     """Sends a response with the `common` headers; with `headers_only` (HEAD) without the body."""
     body = response.body
-    size = len(body) if isinstance(body, bytes) else body.span.size
+    size = len(body) if isinstance(body, bytes) else body.size
     headers = [(_encode_name(name), value.encode()) for name, value in response.headers.items()]
     headers.extend(common)
     if response.status not in _WITHOUT_BODY:
@@ -133,7 +129,7 @@ async def send_response(
         await send(start)
         await send({"type": "http.response.body", "body": b"" if headers_only else body})
     else:
-        await send_blocks(start, read_pieces(body.store, body.pieces, body.span), receive, send)
+        await send_blocks(start, body.blocks, receive, send)
 
 
 @lru_cache(256)

@@ -5,7 +5,9 @@ power a deleted file may be there again; fsck finds it, gc removes it.
 """
 
 import asyncio
+import builtins
 import os
+import stat
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from io import FileIO
 from pathlib import Path
@@ -72,13 +74,22 @@ class FileStore:
         """Returns the file of the key, which may not exist."""
         return self._root / key
 
-    def link(self, key: str, lifetime_s: int) -> None:
+    async def link(self, key: str, lifetime_s: int) -> None:
         """Returns None: files have no URLs."""
 
-    def delete(self, keys: Iterable[str]) -> None:
-        """Deletes the files; a missing one is no error."""
+    def size(self, key: str) -> int | None:
+        """Returns the size of the file; None if there is no regular file."""
+        try:
+            status = (self._root / key).stat()
+        except OSError:
+            return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    def delete(self, keys: Iterable[str]) -> builtins.list[str]:
+        """Deletes the files; a missing one is no error. Returns no keys: a failure is raised."""
         for key in keys:
             (self._root / key).unlink(missing_ok=True)
+        return []
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yields the keys below the folder, in order."""

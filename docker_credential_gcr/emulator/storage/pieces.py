@@ -61,6 +61,26 @@ def list_keys(text: str | None) -> list[str]:
         return []
 
 
+async def open_pieces(store: BlobStore, pieces: Sequence[Piece], span: Span) -> AsyncGenerator[bytes, None]:
+    """Returns the bytes of the span in blocks, the first of which is there.
+
+    Called before a response starts, because a started response cannot become an error. Raises OSError,
+    StorageUnavailable.
+    """
+    blocks = read_pieces(store, pieces, span)
+    if pieces and store.path(pieces[0][0]) is None:
+        return _begin_with(await anext(blocks), blocks)
+    check_pieces(store, pieces, span)
+    return blocks
+
+
+async def _begin_with(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(rest):
+        yield first
+        async for block in rest:
+            yield block
+
+
 async def read_pieces(store: BlobStore, pieces: Sequence[Piece], span: Span) -> AsyncGenerator[bytes, None]:
     """Yields the bytes of the span in blocks. Raises OSError if some are missing."""
     for (key, _), part in _find_parts(pieces, span):
@@ -70,10 +90,7 @@ async def read_pieces(store: BlobStore, pieces: Sequence[Piece], span: Span) -> 
 
 
 def check_pieces(store: BlobStore, pieces: Sequence[Piece], span: Span) -> None:
-    """Raises OSError if the first piece of the span is a file whose size has changed.
-
-    Called before a response starts, because a started response cannot become an error.
-    """
+    """Raises OSError if the first piece of the span is a file whose size has changed."""
     for (key, size), _ in _find_parts(pieces, span):
         path = store.path(key)
         if path is not None and path.stat().st_size != size:
@@ -82,16 +99,15 @@ def check_pieces(store: BlobStore, pieces: Sequence[Piece], span: Span) -> None:
 
 
 def are_whole(store: BlobStore, pieces: Sequence[Piece]) -> bool:
-    """Returns whether each piece that is a local file exists with its size."""
-    for key, size in pieces:
-        path = store.path(key)
-        if path is not None and (not path.is_file() or path.stat().st_size != size):
-            return False
-    return True
+    """Returns whether the store has each piece with its size. Blocks. Raises StorageUnavailable."""
+    return all(store.size(key) == size for key, size in pieces)
 
 
 def is_whole(store: BlobStore, text: str | None) -> bool:
-    """Returns whether the text of a database column is a list of pieces, and `are_whole` is true of them."""
+    """Returns whether the text of a database column is a list of pieces, and `are_whole` is true of them.
+
+    Blocks. Raises StorageUnavailable.
+    """
     try:
         return are_whole(store, parse_pieces(text))
     except ValueError:

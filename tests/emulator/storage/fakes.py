@@ -1,5 +1,6 @@
 """In-memory blob store for tests."""
 
+import builtins
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 
 from docker_credential_gcr.emulator.oci.digest import Hasher
@@ -32,12 +33,16 @@ class MemoryStore:
     def path(self, key: str) -> None:
         """Returns None: there are no files."""
 
-    def link(self, key: str, lifetime_s: int) -> None:
+    async def link(self, key: str, lifetime_s: int) -> None:
         """Returns None: there are no URLs."""
 
-    def delete(self, keys: Iterable[str]) -> None:
+    def size(self, key: str) -> int | None:
+        return len(self._objects[key]) if key in self._objects else None
+
+    def delete(self, keys: Iterable[str]) -> builtins.list[str]:
         for key in keys:
             self._objects.pop(key, None)
+        return []
 
     def list(self, prefix: str) -> Iterator[str]:
         yield from sorted(key for key in self._objects if key.startswith(prefix))

@@ -112,12 +112,17 @@ def test_keys_are_listed_by_folder_and_deleted_any_number_of_times(store):
     assert list(store.list("pieces/")) == [KEY, OTHER]
     assert list(store.list("pieces/ab/")) == [KEY]
     for _ in range(2):
-        store.delete([KEY, "other/x"])
+        assert store.delete([KEY, "other/x"]) == []
     assert [list(store.list(folder)) for folder in ("pieces/", "other/", "none/")] == [[OTHER], [], []]
 
 
 def test_where_the_bytes_are_is_told_or_unknown(store):
     write(store, KEY, b"bytes")
-    path, link = store.path(KEY), store.link(KEY, 60)
+    path, link = store.path(KEY), asyncio.run(store.link(KEY, 60))
     assert path is None or path.read_bytes() == b"bytes"
     assert link is None or link.startswith("http")
+
+
+def test_the_size_of_a_key_is_that_of_its_bytes_or_unknown(store):
+    write(store, KEY, b"bytes")
+    assert (store.size(KEY), store.size(OTHER), store.size("pieces/ab")) == (5, None, None)

@@ -12,6 +12,7 @@ from docker_credential_gcr.emulator.storage.pieces import (
     check_pieces,
     format_pieces,
     make_key,
+    open_pieces,
     parse_key,
     parse_pieces,
     read_pieces,
@@ -83,6 +84,21 @@ def test_every_span_over_pieces_is_those_bytes(tmp_path, make_store):
     for start in range(len(WHOLE)):
         for stop in range(start + 1, len(WHOLE) + 1):
             assert asyncio.run(read(Span(start, stop))) == WHOLE[start:stop]
+
+
+def test_an_object_that_is_missing_is_seen_before_an_answer_begins():
+    store = MemoryStore()
+    pieces = fill(store)
+
+    async def read(span):
+        return b"".join([block async for block in await open_pieces(store, pieces, span)])
+
+    assert asyncio.run(read(Span(2, len(WHOLE)))) == WHOLE[2:]
+    assert are_whole(store, pieces)
+    store.delete([pieces[0][0]])
+    assert not are_whole(store, pieces)
+    with pytest.raises(OSError, match="missing"):
+        asyncio.run(open_pieces(store, pieces, Span(0, 1)))
 
 
 @pytest.mark.parametrize("damage", ["gone", "short", "long"])

@@ -29,7 +29,13 @@ _NAME = Statement(delete(doomed).where(_LISTED, doomed.c.due_at > 0))
 _FIND = Statement(select(doomed.c.key).where(_LISTED))
 _CONDEMN = Statement(update(doomed).where(_LISTED).values(due_at=bindparam("condemned")))
 _FORGET = Statement(delete(doomed).where(_LISTED))
-_DUE = Statement(select(doomed.c.key).where(doomed.c.due_at <= bindparam("now")).limit(bindparam("count")))
+# Condemned keys last: some, whose bytes cannot be deleted, may be there for long.
+_DUE = Statement(
+    select(doomed.c.key)
+    .where(doomed.c.due_at <= bindparam("now"))
+    .order_by(doomed.c.due_at.desc())
+    .limit(bindparam("count"))
+)
 _END_WRITES = Statement(update(doomed).where(doomed.c.due_at > 0).values(due_at=bindparam("now")))
 
 

@@ -4,7 +4,7 @@ https://cloud.google.com/storage/docs/json_api/v1/objects
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import quote
 
@@ -25,8 +25,7 @@ from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
 from docker_credential_gcr.emulator.identity.resource import IMAGES
 from docker_credential_gcr.emulator.oci.ranges import Span, UnsatisfiableRange, find_span
 from docker_credential_gcr.emulator.runtime.blocks import send_blocks
-from docker_credential_gcr.emulator.storage.base import BlobStore
-from docker_credential_gcr.emulator.storage.pieces import Piece, check_pieces, parse_pieces, read_pieces
+from docker_credential_gcr.emulator.storage.pieces import open_pieces, parse_pieces
 
 from .authorization import check_generation, get_bucket, refuse_parameters
 from .object_hashes import MAX_LISTED, find_hashes, format_hashes, format_header
@@ -110,19 +109,17 @@ async def _download(call: Call) -> Response:
     else:
         headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{found.size}"
     if data is None:
-        return _StoredResponse(call.services.store, parse_pieces(pieces), wanted, status, headers)
+        blocks = await open_pieces(call.services.store, parse_pieces(pieces), wanted)
+        return _StoredResponse(blocks, status, {**headers, "Content-Length": str(wanted.size)})
     return Response(data[wanted.start : wanted.stop], status, headers, _TYPE)
 
 
 class _StoredResponse(Response):
-    """Response that streams a span of a blob's pieces."""
+    """Response that streams blocks of a blob."""
 
-    def __init__(
-        self, store: BlobStore, pieces: Sequence[Piece], span: Span, status: int, headers: dict[str, str]
-    ) -> None:
-        super().__init__(None, status, {**headers, "Content-Length": str(span.size)}, _TYPE)
-        check_pieces(store, pieces, span)
-        self._blocks = read_pieces(store, pieces, span)
+    def __init__(self, blocks: AsyncGenerator[bytes, None], status: int, headers: dict[str, str]) -> None:
+        super().__init__(None, status, headers, _TYPE)
+        self._blocks = blocks
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Sends the response."""

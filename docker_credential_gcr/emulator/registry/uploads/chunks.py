@@ -77,9 +77,10 @@ async def discard(services: RegistryServices, keys: list[str]) -> None:
         lambda connection: doomed.condemn(connection, keys), durable=False
     )
     reach("pieces-condemned")
-    await asyncio.to_thread(services.store.delete, condemned)
+    failed = await asyncio.to_thread(services.store.delete, condemned)
     reach("pieces-deleted")
-    await services.database.write(lambda connection: doomed.forget(connection, condemned), durable=False)
+    deleted = [key for key in condemned if key not in failed]
+    await services.database.write(lambda connection: doomed.forget(connection, deleted), durable=False)
 
 
 async def _write_piece(

@@ -10,6 +10,7 @@ account, at an earlier Location, and after it has expired. Acknowledged bytes su
 renamed, truncated or locked.
 """
 
+import asyncio
 import hmac
 import json
 import re
@@ -143,8 +144,9 @@ async def finish(
         if actual != digest:
             await cancel(services, session)
             raise DigestInvalid(digest, actual)
+        damaged = await _find_damaged(services, session, whole, digest)
         unused = await services.database.write(
-            lambda connection: _make_blob(services, connection, session, whole, digest)
+            lambda connection: _make_blob(services, connection, session, whole, digest, damaged)
         )
     except BaseException:
         await discard(services, list_new_keys(session.upload, whole))
@@ -202,7 +204,12 @@ def _save(services: RegistryServices, connection: Connection, session: Session, 
 
 
 def _make_blob(
-    services: RegistryServices, connection: Connection, session: Session, whole: Upload, digest: str
+    services: RegistryServices,
+    connection: Connection,
+    session: Session,
+    whole: Upload,
+    digest: str,
+    damaged: str | None,
 ) -> list[str]:
     """Replaces the upload by the blob; returns the keys of pieces that the blob does not need."""
     target, upload = session
@@ -215,7 +222,7 @@ def _make_blob(
         unused = []
     else:
         old = blobs.find_pieces(connection, repository, digest)
-        if is_whole(services.store, old):
+        if _is_kept(services, old, damaged):
             return list_keys(whole.pieces)
         # The old pieces of the blob are damaged: the new ones replace them.
         unused = list_keys(old)
@@ -225,3 +232,30 @@ def _make_blob(
     if not doomed.name(connection, list_keys(whole.pieces)):
         raise UploadUnknown
     return unused
+
+
+async def _find_damaged(
+    services: RegistryServices, session: Session, whole: Upload, digest: str
+) -> str | None:
+    """Returns the pieces of the blob that is there already, if one is missing in an object store.
+
+    No transaction waits for an object store. Files are checked in the transaction, by `_is_kept`.
+    """
+    keys = list_keys(whole.pieces)
+    if not keys or services.store.path(keys[0]) is not None:
+        return None
+
+    def find(connection: Connection) -> str | None:
+        repository = find_repository(connection, session.target)
+        return None if repository is None else blobs.find_pieces(connection, repository, digest)
+
+    old = await services.database.read(find)
+    return None if await asyncio.to_thread(is_whole, services.store, old) else old
+
+
+def _is_kept(services: RegistryServices, old: str | None, damaged: str | None) -> bool:
+    """Returns whether a blob keeps its old pieces; `damaged` are those that `_find_damaged` has found."""
+    keys = list_keys(old)
+    if keys and services.store.path(keys[0]) is None:
+        return old != damaged
+    return is_whole(services.store, old)

@@ -108,6 +108,30 @@ def test_many_keys_go_in_many_steps(database, store, enter):
     assert find_all(database) == []
 
 
+class RefusingStore(FileStore):
+    """A store that deletes the bytes of all keys but one."""
+
+    def delete(self, keys):
+        super().delete(key for key in keys if key != KEYS[1])
+        return [key for key in keys if key == KEYS[1]]
+
+
+def test_s12_a_key_whose_bytes_cannot_be_deleted_stays_condemned_and_holds_up_no_other(
+    database, store, enter, tmp_path
+):
+    enter(*KEYS, due_at=NOW)
+    assert sweep(database, RefusingStore(tmp_path), now=NOW) == [5, 5]
+    assert (find_all(database), list(store.list("pieces/"))) == ([KEYS[1]], [KEYS[1]])
+    assert not database.write_now(lambda connection: doomed.name(connection, [KEYS[1]]))
+    enter("pieces/cd/later", due_at=NOW)
+    assert database.read_now(lambda connection: doomed.find_due(connection, now=NOW, count=2)) == [
+        "pieces/cd/later",
+        KEYS[1],
+    ]
+    assert sweep(database, store, now=NOW) == [5]
+    assert (find_all(database), list(store.list("pieces/"))) == ([], [])
+
+
 @pytest.mark.parametrize("owner", ["blobs", "uploads"])
 def test_the_pieces_of_a_row_that_goes_are_doomed_whatever_deletes_it(database, store, owner):
     pieces = '[["pieces/ab/0",5],["pieces/ab/1",5]]'
