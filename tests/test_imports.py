@@ -70,7 +70,7 @@ TABLE = [
     (".data_layout", ".runtime", ""),
     (".data_directory", ".data_layout .identity .runtime files", "filelock"),
     (".database", ".identity .oci .runtime", "alembic psycopg sqlalchemy"),
-    (".storage", ".oci .runtime", ""),
+    (".storage", ".oci .runtime", "obstore"),
     (".registry", "VALUES CONTEXT .database .storage", "sqlalchemy"),
     (".google", "VALUES CONTEXT .database .storage", "google_crc32c jinja2 sqlalchemy starlette"),
     (".control", "VALUES CONTEXT .database .storage", "sqlalchemy starlette"),
