@@ -27,8 +27,8 @@ class RoundRobin:
 
     `forwards_for` adds X-Forwarded-For, as balancers do; the emulator then takes no request for a local
     program's. `check_s` asks /readyz of each server in that interval, and passes over those that do not
-    answer 200; with `trusts_checks` it relies on that alone, as a Service of Kubernetes does, and tries no other
-    server for a connection that is refused.
+    answer 200; with `trusts_checks` it relies on that alone, as a Service of Kubernetes does, and tries no
+    other server for a connection that is refused.
     """
 
     def __init__(

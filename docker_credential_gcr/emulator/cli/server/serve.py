@@ -1,6 +1,7 @@
 """gcr-emulator serve: runs the emulator."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def make_settings(
     """Returns the settings that the options mean; all other options have the names of their settings."""
     if access_log and log_format == "text":
         raise click.UsageError("--access-log is --log-format json: give one of them")
+    _check_shared(options)
     hosts = [host for host, _ in options.get("sites", ())]
     if len(set(hosts)) < len(hosts):
         raise click.UsageError("--site gives a host two ports: give it one")
@@ -62,6 +64,22 @@ def make_settings(
     instance = _build_instance(options.pop("metadata_account"), options.pop("metadata_scopes"))
     log_format = "json" if access_log else log_format
     return Settings(limits=bounds, instance=instance, log_format=log_format, **options)
+
+
+# option -> the option without which it would have no effect
+_NEEDS = {
+    "storage": "database",
+    "keys": "database",
+    "storage_endpoint": "storage",
+    "storage_public_endpoint": "storage",
+}
+
+
+def _check_shared(options: Mapping[str, Any]) -> None:
+    """Raises UsageError for options of servers that share a database, without that database."""
+    for name, needed in _NEEDS.items():
+        if options.get(name) is not None and options.get(needed) is None:
+            raise click.UsageError(f"--{name.replace('_', '-')} needs --{needed}")
 
 
 def _build_instance(account: str | None, scopes: tuple[str, ...]) -> Instance | None:
