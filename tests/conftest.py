@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from support import backing_services
 from support.child_processes import OF_THE_SESSION, end, list_children
 from support.keys import format_private
-from support.serve_arguments import SERVE_ARGUMENTS, serving
+from support.serve_arguments import SERVE_ARGUMENTS, serving, serving_replicas
 
 pytest_plugins = (
     "support.streams",
@@ -57,13 +58,18 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skips a test that needs a program or root, which this machine lacks; the reason names the remedy."""
+    """Skips a test that needs what this run lacks: a program, root, SQLite; the reason names the remedy."""
     for marker in item.iter_markers("needs"):
         for program in filter(_is_missing, marker.args):
             reason = f"{program} is not installed: {INSTALL.get(program, f'apt-get install {program}')}"
             # A program that Debian has no package of may be missing anywhere.
             is_fault = os.environ.get(NEEDS_VARIABLE) == "all" and "https:" not in reason
             pytest.fail(reason) if is_fault else pytest.skip(reason)
+    marker = item.get_closest_marker("sqlite")
+    if marker is not None and backing_services.DATABASE:
+        pytest.skip(
+            f"only with SQLite there is {marker.args[0]}: run without {backing_services.DATABASE_VARIABLE}"
+        )
     marker = item.get_closest_marker("needs_root")
     if marker is not None and os.geteuid() != 0:
         pytest.skip(f"only root can {marker.args[0]}: run as root")
@@ -76,6 +82,11 @@ def _is_missing(program: str) -> bool:
     from support.servers.postgresql import find_programs
 
     return find_programs() is None  # Debian keeps it out of PATH
+
+
+def pytest_unconfigure() -> None:
+    """Ends the servers behind the emulators, after the last fixture has been torn down."""
+    backing_services.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -105,13 +116,24 @@ def _no_process_is_left() -> Iterator[None]:
 def _gcr_emulator_server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Any]:
-    """Yields the plugin's server, a thread; with GCR_TEST_SERVE a program with these arguments."""
-    if not SERVE_ARGUMENTS:
+    """Yields the plugin's server, a thread; with GCR_TEST_SERVE a program with these arguments.
+
+    With GCR_TEST_DATABASE it has a database there, with GCR_TEST_REPLICAS it is a load balancer's address.
+    """
+    if backing_services.REPLICAS > 1:
+        with serving_replicas(backing_services.REPLICAS, tmp_path_factory.mktemp("replicas")) as ready:
+            yield ready
+    elif SERVE_ARGUMENTS:
+        program = Path(sysconfig.get_path("scripts"), "gcr-emulator")
+        with serving(program, tmp_path_factory.mktemp("emulator")) as ready:
+            yield ready
+    elif backing_services.DATABASE:
+        from docker_credential_gcr.emulator.settings import Settings
+
+        with backing_services.serve(Settings(port=0)) as ready:
+            yield ready
+    else:
         yield request.getfixturevalue("_gcr_emulator_server")
-        return
-    program = Path(sysconfig.get_path("scripts"), "gcr-emulator")
-    with serving(program, tmp_path_factory.mktemp("emulator")) as ready:
-        yield ready
 
 
 @pytest.fixture

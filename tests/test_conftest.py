@@ -207,3 +207,28 @@ def test_gcr_test_serve_makes_the_emulator_of_all_tests_a_program_with_these_arg
     summary, said = run(f"SERVED = {served}\n{SERVED}", GCR_TEST_SERVE=arguments)
 
     assert (summary, "1 passed" in said) == ([], True)
+
+
+ON_POSTGRESQL = """
+from conftest import _gcr_emulator_server
+
+def test_it(gcr_emulator, _gcr_emulator_server):
+    assert gcr_emulator.project() == "my-project"
+    assert "emulator.db" not in os.listdir(_gcr_emulator_server.data)
+
+@pytest.mark.sqlite("a file")
+def test_its_file(): assert False
+"""
+
+
+@pytest.mark.needs("postgres", "setpriv")
+@pytest.mark.parametrize("replicas", ["1", "2"])
+def test_gcr_test_database_puts_postgresql_behind_the_emulator_and_skips_what_needs_sqlite(
+    run: Run, replicas: str
+) -> None:
+    summary, said = run(ON_POSTGRESQL, GCR_TEST_DATABASE="postgresql", GCR_TEST_REPLICAS=replicas)
+
+    assert [line.partition(": ")[2] for line in summary] == [
+        "only with SQLite there is a file: run without GCR_TEST_DATABASE"
+    ], said
+    assert "1 passed, 1 skipped" in said

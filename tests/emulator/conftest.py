@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 import requests
+from support.backing_services import find_services
 from support.registry_client import RegistryClient
 from support.servers.emulators import ServerProgram
 
@@ -69,7 +70,7 @@ def make_server():
     made = []
 
     def make(data, *arguments):
-        made.append(ServerProgram(data, *arguments))
+        made.append(ServerProgram(data, *find_services(data).arguments, *arguments))
         return made[-1]
 
     yield make

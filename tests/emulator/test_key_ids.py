@@ -15,10 +15,10 @@ import jwt
 import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
+from support.backing_services import serve
 from support.keys import format_private, make_certificate
 from support.registry_client import RegistryClient
 
-from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 HELPER = Path(sys.executable).parent / "docker-credential-gcr"
@@ -194,7 +194,7 @@ KEYS: dict[str, tuple[Callable[[Account], None], bool]] = {
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with InThread(Settings(port=0)) as ready:
+    with serve(Settings(port=0)) as ready:
         yield ready.url
 
 

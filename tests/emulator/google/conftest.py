@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import Connection
 from starlette.applications import Starlette
 from support.accounts import sign_assertion
+from support.backing_services import open_database
 from support.images import OCI_MANIFEST, digest_of
 from support.keys import format_private, format_public, make_certificate
 
@@ -19,7 +20,6 @@ from docker_credential_gcr.emulator.database.accounts import authorization_codes
 from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
 from docker_credential_gcr.emulator.database.accounts.authorization_codes import CodeGrant
 from docker_credential_gcr.emulator.database.accounts.users import User
-from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.images import blobs, manifests, repositories, tags
 from docker_credential_gcr.emulator.database.images.blobs import Blob
 from docker_credential_gcr.emulator.database.images.manifests import Summary
@@ -60,8 +60,11 @@ class Apis:
 
     def send(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Any:
         """Sends a request, and returns the response, its body parsed as JSON."""
-        app = Starlette(routes=routes(self.services))
-        return self.call_app(app, method, path, body, headers, host=self.host, peer=self.peer)
+        return self.call_app(self._serve, method, path, body, headers, host=self.host, peer=self.peer)
+
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.services.database.refresh()  # as at the head of each request of a server
+        await Starlette(routes=routes(self.services))(scope, receive, send)
 
     def call(self, method: str, path: str, document: object = None, token: str | None = None) -> Any:
         """Sends a request with a JSON body."""
@@ -250,20 +253,19 @@ def apis(
 ) -> Iterator[Apis]:
     clock = Clock()
     clock.set(NOW)
-    database = SqliteDatabase(tmp_path / "emulator.db")
-    services = GoogleServices(
-        database,
-        clock,
-        signer,
-        Authenticator(signer, clock.now),
-        OPERATOR_TOKEN,
-        strict_admin=False,
-        store=FileStore(tmp_path),
-        issuer=Issuer.generate(),
-        id_tokens=id_tokens,
-    )
-    yield Apis(services, clock, call_app, rsa_key)
-    database.close()
+    with open_database(tmp_path / "emulator.db") as database:
+        services = GoogleServices(
+            database,
+            clock,
+            signer,
+            Authenticator(signer, clock.now),
+            OPERATOR_TOKEN,
+            strict_admin=False,
+            store=FileStore(tmp_path),
+            issuer=Issuer.generate(),
+            id_tokens=id_tokens,
+        )
+        yield Apis(services, clock, call_app, rsa_key)
 
 
 @pytest.fixture

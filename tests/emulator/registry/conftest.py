@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import requests
 from support.accounts import Account
+from support.backing_services import serve
 from support.registry_client import RegistryClient
 
-from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 
@@ -28,7 +28,7 @@ class Settled:
 @pytest.fixture(scope="module")
 def settled(editor_of: Callable[[str], Any]) -> Iterator[Settled]:
     """Yields the state for tests that change nothing: creating it takes longer than most of them."""
-    with InThread(Settings(port=0)) as ready:
+    with serve(Settings(port=0)) as ready:
         editor = editor_of(ready.url)
         editor.push_image("my-project/app", "v1", b"layer")
         document = json.loads(base64.b64decode(editor.auth[1]))

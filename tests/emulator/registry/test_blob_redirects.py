@@ -4,9 +4,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
+from support.backing_services import serve
 from support.images import digest_of
 
-from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 REPOSITORY = "my-project/app"
@@ -30,7 +30,7 @@ def path_of(data, repository=REPOSITORY):
 
 @pytest.fixture(scope="module")
 def server():
-    with InThread(Settings(port=0, redirect_blobs=True, sites=(("eu.gcr.io", 0),))) as ready:
+    with serve(Settings(port=0, redirect_blobs=True, sites=(("eu.gcr.io", 0),))) as ready:
         yield ready
 
 

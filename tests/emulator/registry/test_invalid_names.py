@@ -4,9 +4,9 @@ import json
 
 import pytest
 import requests
+from support.backing_services import serve
 
 from docker_credential_gcr.emulator.registry.errors import NEEDED_PERMISSIONS
-from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 GRAMMAR = "at most 255 lower-case letters and digits, with single . _ - / between them"
@@ -79,7 +79,7 @@ def test_d04_a_path_is_refused_as_the_specification_says(editor, host, name, exp
 
 @pytest.fixture(scope="module")
 def opened():
-    with InThread(Settings(port=0, projects=("my-project",), open=True)) as ready:
+    with serve(Settings(port=0, projects=("my-project",), open=True)) as ready:
         yield ready
 
 

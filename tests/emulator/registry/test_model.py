@@ -8,9 +8,9 @@ import requests
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
+from support.backing_services import serve
 from support.images import OCI_INDEX, OCI_MANIFEST, digest_of
 
-from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
@@ -26,7 +26,7 @@ class Repository(RuleBasedStateMachine):
 
     @initialize()
     def start(self):
-        self.server = InThread(Settings(port=0))
+        self.server = serve(Settings(port=0))
         self.url = self.server.__enter__().url
         self.session = requests.Session()
         self.session.trust_env = False
@@ -40,7 +40,7 @@ class Repository(RuleBasedStateMachine):
     def teardown(self):
         if hasattr(self, "server"):
             self.session.close()
-            self.server.__exit__()
+            self.server.__exit__(None, None, None)
 
     def call(self, method, path, **options):
         return self.session.request(method, f"{self.url}{PATH}{path}", timeout=30, **options)

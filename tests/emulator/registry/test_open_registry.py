@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 import pytest
 import requests
+from support.backing_services import serve
 from support.images import OCI_CONFIG, OCI_MANIFEST, digest_of
 from support.registry_client import RegistryClient
 
-from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 REPOSITORY = "my-project/app"
@@ -29,7 +29,7 @@ PAGES = [
 
 @contextmanager
 def serving(**changes):
-    with InThread(dataclasses.replace(OPEN, **changes)) as ready:
+    with serve(dataclasses.replace(OPEN, **changes)) as ready:
         yield RegistryClient(ready.url)
 
 

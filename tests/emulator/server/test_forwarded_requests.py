@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import requests
+from support.backing_services import serve
 
-from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 ACCOUNT = "m@my-project.iam.gserviceaccount.com"
@@ -36,7 +36,7 @@ SAID = ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "CF-Connecting-IP", 
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[str, str]]:
     """Returns the address and the operator token of an open registry with a metadata server."""
-    with InThread(Settings(port=0, projects=("my-project",), open=True)) as ready:
+    with serve(Settings(port=0, projects=("my-project",), open=True)) as ready:
         requests.post(
             f"{ready.url}/v1/projects/my-project/serviceAccounts", json={"accountId": "m"}, timeout=30
         ).raise_for_status()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
+from support.backing_services import find_services
 from support.images import OCI_CONFIG, OCI_MANIFEST, digest_of
 from support.keys import make_certificate
 
@@ -29,7 +30,8 @@ class InProcess:
         self._loop = asyncio.new_event_loop()
         self._directory = DataDirectory(data)
         instance = build_instance(ACCOUNT, ())
-        self.settings = Settings(projects=("my-project",), instance=instance, **settings)
+        given = Settings(projects=("my-project",), instance=instance, **settings)
+        self.settings = find_services(data).add_to(given)
         self.emulator = Emulator(self.settings, self._directory, is_stopping=lambda: False)
         self.emulator.prepare()
         # Path parameter -> the name of its resource.

@@ -16,10 +16,10 @@ import pytest
 import requests
 from google.auth import exceptions
 from google.auth.transport.requests import Request
+from support.backing_services import serve
 from support.checkout import DOCS
 from support.registry_client import RegistryClient
 
-from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 Emulator = Any
@@ -257,7 +257,7 @@ def test_every_file_is_made_for_the_operator_of_a_strict_server(run: Run, tmp_pa
     subject = ("--subject-token-file", tmp_path / "subject") if kind == "external_account" else ()
     settings = Settings(port=0, data=tmp_path / "data", projects=("my-project",), strict_admin=True)
 
-    with InThread(settings) as ready:
+    with serve(settings) as ready:
         operator = ("--server", ready.url, "--token-file", ready.operator_token_file)
         code, _, told = run("credentials", "create", "--type", kind, "--output", path, *operator, *subject)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import requests
+from support.backing_services import serve
 
 from docker_credential_gcr.emulator.client.registry import Image, InvalidImage, format_image, parse_image
-from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 Emulator = Any
@@ -151,7 +151,7 @@ def test_d13_image_of_an_index_keeps_its_tags(image: Run, editor: Any) -> None:
 @pytest.fixture
 def strict() -> Iterator[Any]:
     """Starts a server that requires a token of local programs too."""
-    with InThread(Settings(port=0, strict_admin=True, projects=("my-project",))) as ready:
+    with serve(Settings(port=0, strict_admin=True, projects=("my-project",))) as ready:
         yield ready
 
 

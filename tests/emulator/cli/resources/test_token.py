@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import requests
+from support.backing_services import serve
 
 from docker_credential_gcr.emulator.sandbox.run import build_environment
-from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.server.ready_document import ReadyDocument
 from docker_credential_gcr.emulator.settings import Settings
 
@@ -22,7 +22,7 @@ EMPTY = (0, "", "there is no project: gcr-emulator project create ID\n")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Starts a server that requires a token of local programs too."""
     folder = tmp_path_factory.mktemp("strict")
-    with InThread(Settings(port=0, data=folder / "data", strict_admin=True)) as ready:
+    with serve(Settings(port=0, data=folder / "data", strict_admin=True)) as ready:
         (folder / "ready.json").write_text(json.dumps({"operator_token_file": ready.operator_token_file}))
         yield ready
 

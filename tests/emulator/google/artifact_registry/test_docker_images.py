@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 from support.images import OCI_MANIFEST
+
+from docker_credential_gcr.emulator.database import schema
 
 Apis = Any
 PLACE = "us~my-project~images"
@@ -250,7 +252,7 @@ def test_an_image_whose_time_is_unknown_has_no_build_time(
     apis.push("us~my-project~images", "my-project/images/app", b"layer")
 
     def work(connection: Connection) -> None:
-        connection.exec_driver_sql("UPDATE manifests SET created_ms = ?", (created_ms,))
+        connection.execute(update(schema.manifests).values(created_ms=created_ms))
 
     apis.services.database.write_now(work)
 

@@ -379,6 +379,7 @@ def test_what_cannot_be_revoked(apis: Apis, case: str) -> None:
     assert (reply.status, reply.body) == (400, {"error": error, "error_description": text})
 
 
+@pytest.mark.sqlite("the database's file")
 def test_neither_codes_nor_refresh_tokens_are_in_the_database(ada: Apis, tmp_path: Any) -> None:
     code = ada.make_code(S256)
     tokens = trade(ada, code).body

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 from support.database_reads import reading
 from support.images import digest_of
 
+from docker_credential_gcr.emulator.database import schema
 from docker_credential_gcr.emulator.google.storage import objects as storage_objects
 
 Apis = Any
@@ -187,8 +188,8 @@ def store_file(apis: Apis, data: bytes) -> Path:
     path.write_bytes(data)
 
     def work(connection: Connection) -> None:
-        changed = "UPDATE blobs SET data = NULL, pieces = ? WHERE digest = ?"
-        connection.exec_driver_sql(changed, (f'[["pieces/ab/one",{len(data)}]]', digest_of(data)))
+        changed = update(schema.blobs).where(schema.blobs.c.digest == digest_of(data))
+        connection.execute(changed.values(data=None, pieces=f'[["pieces/ab/one",{len(data)}]]'))
 
     apis.services.database.write_now(work)
     return path

@@ -7,9 +7,9 @@ import base64
 from datetime import datetime, timezone
 
 import pytest
+from support.backing_services import serve
 from support.registry_client import RegistryClient
 
-from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 PULL, PUSH = "repository:my-project/app:pull", "repository:my-project/app:push,pull"
@@ -37,7 +37,7 @@ TOKEN_USERS = [
 
 @pytest.fixture(scope="module")
 def with_tls():
-    with InThread(Settings(port=0, tls=True)) as ready:
+    with serve(Settings(port=0, tls=True)) as ready:
         yield ready
 
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 import requests
+from support.backing_services import serve
 
-from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 HOST = "us-docker.pkg.dev"
@@ -189,7 +189,7 @@ def test_a_repository_is_not_made_by_a_push(connect):
 
 
 def test_a_repository_is_made_by_a_push_where_the_settings_say_so(editor_of):
-    with InThread(Settings(port=0, create_on_push=True)) as ready:
+    with serve(Settings(port=0, create_on_push=True)) as ready:
         editor = editor_of(ready.url)
         assert editor.ask_token(PULL).status_code == 200
         assert requests.get(f"{ready.url}{IMAGES}", timeout=30).status_code == 404
@@ -203,7 +203,7 @@ def test_a_repository_is_made_by_a_push_where_the_settings_say_so(editor_of):
 
 
 def test_a_writer_makes_no_repository_by_a_push():
-    with InThread(Settings(port=0, create_on_push=True)) as ready:
+    with serve(Settings(port=0, create_on_push=True)) as ready:
         url = f"{ready.url}/v1/projects"
         requests.post(url, json={"projectId": "my-project"}, timeout=30)
         bindings = [{"role": "roles/artifactregistry.writer", "members": ["allUsers"]}]

@@ -4,10 +4,10 @@ import json
 
 import pytest
 import requests
+from support.backing_services import serve
 from support.images import DOCKER_LIST, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST
 
 from docker_credential_gcr.emulator.registry.app import ROUTES
-from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 GCR = "my-project/app"
@@ -280,7 +280,7 @@ PLACES = {
 def opened():
     """Yields a function that sends requests to an open registry with my-project and its images."""
     with (
-        InThread(Settings(port=0, open=True, projects=("my-project",))) as ready,
+        serve(Settings(port=0, open=True, projects=("my-project",))) as ready,
         requests.Session() as session,
     ):
         session.trust_env = False

@@ -3,10 +3,10 @@
 import json
 
 import pytest
+from support.backing_services import serve
 from support.images import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, digest_of
 
 from docker_credential_gcr.emulator.registry.listings.pagination import Page
-from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 REPOSITORY = "my-project/app"
@@ -154,7 +154,7 @@ def test_sparse_manifests_are_taken_where_that_is_set(tmp_path, editor_of):
     absent = {"mediaType": OCI_MANIFEST, "digest": digest_of(b"absent"), "size": 6}
     index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [absent]}
     image = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": absent, "layers": [absent]}
-    with InThread(Settings(port=0, data=tmp_path, sparse_manifests=True)) as ready:
+    with serve(Settings(port=0, data=tmp_path, sparse_manifests=True)) as ready:
         editor = editor_of(ready.url)
         assert editor.put_manifest(REPOSITORY, "index", index, OCI_INDEX).status_code == 201
         assert editor.put_manifest(REPOSITORY, "image", image).status_code == 201

@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
+from support.backing_services import serve
 from support.registry_client import RegistryClient
 
 import docker_credential_gcr.emulator
-from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Limits, Settings
 
 PULL = "repository:my-project/app:pull"
@@ -128,7 +128,7 @@ class TestT19NobodyIsTold:
 class TestT19Attempts:
     def test_are_bounded_by_the_rate_where_there_is_one(self):
         limits = Limits(request_rate=0.001, request_burst=5)
-        with InThread(Settings(port=0, limits=limits)) as ready:
+        with serve(Settings(port=0, limits=limits)) as ready:
             limited = RegistryClient(ready.url, host="gcr.io")
             answers = [limited.ask_token(PULL, auth=("_token", f"guess {number}")) for number in range(8)]
         assert [answer.status_code for answer in answers] == [401] * 5 + [429] * 3

@@ -6,7 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from support.backing_services import serve
 from support.images import OCI_INDEX, OCI_MANIFEST, digest_of
+
+from docker_credential_gcr.emulator.settings import Settings
 
 REPOSITORY = "my-project/app"
 PATH = f"/v2/{REPOSITORY}"
@@ -214,13 +217,11 @@ class TestT13Names:
             prepared.url = f"{editor.url}/v2/{name}/{tail}"
             assert outcome(editor.session.send(prepared))[0] in (400, 404)
 
+    @pytest.mark.sqlite("the file of a blob")
     def test_link_in_the_data_directory_is_not_followed_out_of_a_blob(self, tmp_path, editor_of):
-        from docker_credential_gcr.emulator.server.in_thread import InThread
-        from docker_credential_gcr.emulator.settings import Settings
-
         (tmp_path / "outside").write_bytes(b"secret of this machine")
         data = b"x" * 100_000
-        with InThread(Settings(port=0, data=tmp_path / "data")) as ready:
+        with serve(Settings(port=0, data=tmp_path / "data")) as ready:
             editor = editor_of(ready.url)
             editor.push_blob(REPOSITORY, data)
             (path,) = (tmp_path / "data").glob("pieces/*/*")

@@ -5,8 +5,8 @@ import os
 
 import pytest
 import requests
+from support.backing_services import serve
 
-from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Limits, Settings
 
 REPOSITORY = "my-project/app"
@@ -23,7 +23,7 @@ def data(tmp_path):
 @pytest.fixture
 def url(data):
     limits = Limits(uploads=5, uploads_per_account=3, upload_lifetime_s=LIFETIME_S)
-    with InThread(Settings(port=0, data=data, limits=limits)) as ready:
+    with serve(Settings(port=0, data=data, limits=limits)) as ready:
         yield ready.url
 
 

@@ -6,12 +6,12 @@ import json
 
 import pytest
 import requests
+from support.backing_services import serve
+from support.emulator_state import ask, list_pieces
 from support.images import digest_of
-from support.sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.database.images.uploads import Upload
 from docker_credential_gcr.emulator.registry.uploads.sessions import sign
-from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Limits, Settings
 from docker_credential_gcr.emulator.sites.hosts import locate
 
@@ -35,7 +35,7 @@ class Server:
 
     def start(self):
         settings = Settings(port=0, data=self.data, gc_interval_s=0, limits=Limits(upload_lifetime_s=200))
-        self.url = self._stack.enter_context(InThread(settings)).url
+        self.url = self._stack.enter_context(serve(settings)).url
         if self._editor is None:
             self._editor = self._editor_of(self.url)
         self._editor.url = self.url
@@ -59,14 +59,14 @@ class Server:
     def rows(self):
         """Returns each upload's sequence, size, digest so far, bytes in the row, and sizes of its pieces."""
         columns = "sequence, size, sha256, length(data), pieces"
-        found = ask(self.data / "emulator.db", f"SELECT {columns} FROM uploads")  # noqa: S608
+        found = ask(self.data, f"SELECT {columns} FROM uploads")  # noqa: S608
         return [(*row, [size for _, size in json.loads(pieces or "[]")]) for *row, pieces in found]
 
     def files(self):
-        return sorted(path.stat().st_size for path in self.data.glob("pieces/*/*"))
+        return list_pieces(self.data)
 
     def doomed(self):
-        return ask(self.data / "emulator.db", "SELECT key, due_at FROM doomed")
+        return ask(self.data, "SELECT key, due_at FROM doomed")
 
 
 @pytest.fixture
@@ -174,6 +174,7 @@ def test_a_blob_that_is_there_keeps_its_bytes_and_those_of_the_upload_go(server)
     assert (server.files(), server.doomed()) == ([len(LARGE)], [])
 
 
+@pytest.mark.sqlite("the file of a blob")
 @pytest.mark.parametrize("damage", ["gone", "short"])
 def test_a_blob_whose_bytes_were_lost_has_those_of_the_next_push(server, damage):
     path = f"{UPLOADS}?digest={digest_of(LARGE)}"
@@ -209,13 +210,13 @@ def test_the_bytes_of_a_repository_that_goes_go_with_the_next_collection(server)
     assert (server.files(), server.doomed()) == ([], [])
 
 
+@pytest.mark.sqlite("no other server, whose requests still run")
 def test_what_a_request_left_that_never_ended_goes_at_the_next_start(server):
     server.stop()
     key = f"pieces/0f/{'0f' * 16}-1-0123456789abcdef"
     (server.data / "pieces/0f").mkdir(parents=True)
     (server.data / key).write_bytes(b"part")
-    with opened(server.data / "emulator.db") as connection:
-        connection.execute("INSERT INTO doomed VALUES (?, ?)", (key, 2**40))
+    ask(server.data, f"INSERT INTO doomed VALUES ('{key}', {2**40})")  # noqa: S608
     server.start()
     assert (server.files(), server.doomed()) == ([], [])
 
@@ -231,8 +232,7 @@ def test_a_reset_leaves_no_byte(server):
 def test_an_upload_takes_ten_thousand_pieces(server):
     location = server.send(LARGE)
     many = json.dumps([[f"pieces/ab/{number}", 1] for number in range(10_000)])
-    with opened(server.data / "emulator.db") as connection:
-        connection.execute("UPDATE uploads SET pieces = ?, size = 10000", (many,))
+    ask(server.data, f"UPDATE uploads SET pieces = '{many}', size = 10000")  # noqa: S608
     before = server.files()
     refused = server.call("PATCH", location, data=SMALL)
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (413, "SIZE_INVALID")
