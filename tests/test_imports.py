@@ -68,7 +68,9 @@ TABLE = [
     (".sites", ".identity .oci .runtime locations", ""),
     (".gce_instance .settings .next_steps", ".gce_instance .identity .settings", ""),
     (".data_layout", ".runtime", ""),
-    (".data_directory", ".data_layout .identity .runtime files", "filelock"),
+    (".key_files", ".runtime files", ""),
+    (".operator_token", ".runtime errors", ""),
+    (".data_directory", ".data_layout .identity .key_files .operator_token .runtime files", "filelock"),
     (".database", ".identity .oci .runtime", "alembic psycopg sqlalchemy"),
     (".storage", ".oci .runtime", "obstore"),
     (".registry", "VALUES CONTEXT .database .storage", "sqlalchemy"),
@@ -93,7 +95,7 @@ TABLE = [
     (".cli", "LEAVES VALUES commands .client .extra .gce_instance .next_steps .settings", "click"),
     (
         ".cli.server",
-        "LEAVES VALUES commands .cli .client .gce_instance .sandbox .server .settings",
+        "LEAVES VALUES commands .cli .client .gce_instance .operator_token .sandbox .server .settings",
         "click cryptography",
     ),
     (

@@ -20,7 +20,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -31,12 +31,21 @@ from docker_credential_gcr.emulator.identity.keys.service_account_keys import ge
 from docker_credential_gcr.emulator.identity.tokens import Signer
 from docker_credential_gcr.emulator.runtime.files import create_private_directory, find_status, read_file
 from docker_credential_gcr.emulator.runtime.permissions import narrow_permissions
-from docker_credential_gcr.files import create_file, replace_file
+from docker_credential_gcr.files import replace_file
 
 from .data_layout import MOVED, find_misplaced, has_foreign_entries
+from .key_files import KeyDirectory, KeyFiles, load_or_create
+from .operator_token import FORM, parse_operator_token
 
-# The form of a bearer token. https://www.rfc-editor.org/rfc/rfc6750#section-2.1
-_TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
+SIGNING_KEY, ISSUER_KEY, ID_TOKEN_KEY = "signing-key.pem", "issuer-key.pem", "id-token-key.pem"
+OPERATOR_TOKEN = "operator-token"
+# Creates the content of each.
+NEW_KEYS: Mapping[str, Callable[[], bytes]] = {
+    SIGNING_KEY: lambda: Signer.generate().to_pem(),
+    ISSUER_KEY: lambda: Issuer.generate().to_pem(),
+    ID_TOKEN_KEY: lambda: generate().private_key.encode(),
+    OPERATOR_TOKEN: lambda: secrets.token_urlsafe(32).encode(),
+}
 _DELETE = "delete it, and the server creates another"
 _PEM = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\n.+\n-----END [A-Z ]*PRIVATE KEY-----\s*", re.DOTALL)
 
@@ -58,6 +67,12 @@ class DataDirectory:
 
     def __init__(self, path: Path, *, shared: bool = False) -> None:
         self.path = path.absolute()
+        # Whether another process of the server has locked it.
+        self.is_shared = shared
+        self._keys = KeyDirectory(self.keys_path)
+        # Where the keys are from, for messages.
+        self._source: KeyFiles = self._keys
+        self._has_preset = False
         if shared:
             return
         try:
@@ -90,43 +105,69 @@ class DataDirectory:
     @property
     def operator_token_path(self) -> Path:
         """Returns the path of the operator token."""
-        return self.keys_path / "operator-token"
+        return self.keys_path / OPERATOR_TOKEN
+
+    def preset_operator_token(self, token: str) -> None:
+        """Replaces the operator token by one that the user has chosen."""
+        replace_file(self.operator_token_path, token.encode())
+        self._has_preset = True
+
+    def take_keys(self, source: KeyFiles) -> None:
+        """Replaces the keys by those of `source`, which creates those that it lacks.
+
+        A preset operator token stays. Raises DataDirectoryError for what is not a key, OSError, and what
+        `source` raises.
+        """
+        for name, create in NEW_KEYS.items():
+            if not (name == OPERATOR_TOKEN and self._has_preset):
+                replace_file(self.keys_path / name, load_or_create(source, name, create))
+        self._source = source
+        for load in (
+            self.load_signer,
+            self.load_issuer,
+            self.load_id_token_signer,
+            self.load_operator_token,
+        ):
+            load()
 
     def load_signer(self) -> Signer:
         """Returns the signer of all tokens; creates its key at the first start."""
-        path = self.keys_path / "signing-key.pem"
         try:
-            return Signer.from_pem(_load_or_create(path, lambda: Signer.generate().to_pem()))
+            return Signer.from_pem(self._load(SIGNING_KEY))
         except ValueError as error:
             raise DataDirectoryError(
-                f"{path} is not a signing key: {_DELETE}, which makes all tokens invalid"
+                f"{self._source.locate(SIGNING_KEY)} is not a signing key: {_DELETE}, which makes all tokens "
+                "invalid"
             ) from error
 
     def load_issuer(self) -> Issuer:
         """Returns the issuer of subject tokens; creates its key at the first start."""
-        path = self.keys_path / "issuer-key.pem"
         try:
-            return Issuer.from_pem(_load_or_create(path, lambda: Issuer.generate().to_pem()))
+            return Issuer.from_pem(self._load(ISSUER_KEY))
         except ValueError as error:
-            raise DataDirectoryError(f"{path} is not an issuer's key: {_DELETE}") from error
+            raise DataDirectoryError(
+                f"{self._source.locate(ISSUER_KEY)} is not an issuer's key: {_DELETE}"
+            ) from error
 
     def load_id_token_signer(self) -> IdTokenSigner:
         """Returns the signer of ID tokens; any worker creates the key if it is absent."""
-        path = self.keys_path / "id-token-key.pem"
+        path = self.keys_path / ID_TOKEN_KEY
         # Checks the form only: loading takes 0.1 s, at the first ID token.
         if path.exists() and not _PEM.fullmatch(path.read_bytes()):
-            raise DataDirectoryError(f"{path} is not a key for ID tokens: {_DELETE}")
-        return IdTokenSigner(lambda: _load_or_create(path, lambda: generate().private_key.encode()))
+            raise DataDirectoryError(
+                f"{self._source.locate(ID_TOKEN_KEY)} is not a key for ID tokens: {_DELETE}"
+            )
+        return IdTokenSigner(lambda: self._load(ID_TOKEN_KEY))
 
     def load_operator_token(self) -> str:
         """Returns the operator token; creates it at the first start."""
-        path = self.operator_token_path
-        token = _load_or_create(path, lambda: secrets.token_urlsafe(32).encode()).strip()
-        if not _TOKEN.fullmatch(token):
-            raise DataDirectoryError(
-                f"{path} does not hold an operator token, which is letters, digits and -._~+/: {_DELETE}"
-            )
-        return token.decode()
+        token = parse_operator_token(self._load(OPERATOR_TOKEN))
+        if token is None:
+            raise DataDirectoryError(f"{self._source.locate(OPERATOR_TOKEN)} does not hold {FORM}: {_DELETE}")
+        return token
+
+    def _load(self, name: str) -> bytes:
+        return load_or_create(self._keys, name, NEW_KEYS[name])
 
     def narrow_permissions(self) -> str | None:
         """Removes the permissions of other users; returns a message about it, None if they had none."""
@@ -178,9 +219,3 @@ def _check_not_moved(path: Path) -> None:
         raise DataDirectoryError(
             f"{path} was moved to {where}: serve that, or delete {marker} to serve this copy again"
         )
-
-
-def _load_or_create(path: Path, create: Callable[[], bytes]) -> bytes:
-    if not path.exists():
-        create_file(path, create())
-    return path.read_bytes()

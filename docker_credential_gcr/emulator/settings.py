@@ -1,6 +1,6 @@
 """Settings of a server with their defaults: one frozen value."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from .gce_instance import Instance
@@ -54,7 +54,7 @@ class Limits:
     def parse(cls, texts: tuple[str, ...]) -> "Limits":
         """Parses limits, NAME=NUMBER, each at most once. Raises InvalidLimit."""
         chosen: dict[str, float] = {}
-        kinds = {field.name: type(field.default) for field in fields(cls)}
+        kinds = {each.name: type(each.default) for each in fields(cls)}
         for text in texts:
             name, _, number = text.partition("=")
             if name not in kinds:
@@ -87,6 +87,8 @@ class Settings:
     storage_public_endpoint: str | None = None
     # The directory of the keys, which all servers on one database have; None keeps them in the database.
     keys: Path | None = None
+    # The operator token; None keeps that of the data directory, or of the other servers.
+    operator_token: str | None = field(default=None, repr=False)
     # The URL at which clients reach a load balancer, and the networks from which it forwards requests.
     external_url: str | None = None
     trusted_proxies: tuple[str, ...] = ()

@@ -203,6 +203,8 @@ def _open_data_directory(settings: Settings) -> Iterator[DataDirectory]:
         with contextlib.closing(DataDirectory(settings.data or Path(temporary or ""))) as directory:
             if (narrowed := directory.narrow_permissions()) is not None:
                 _say(narrowed)
+            if settings.operator_token is not None:
+                directory.preset_operator_token(settings.operator_token)
             yield directory
     finally:
         if temporary is not None:

@@ -1,5 +1,6 @@
 """gcr-emulator serve: runs the emulator."""
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any
 import click
 
 from docker_credential_gcr.emulator.gce_instance import Instance, build_instance
+from docker_credential_gcr.emulator.operator_token import InvalidOperatorToken, take_operator_token
 from docker_credential_gcr.emulator.runtime.process_limits import pause_garbage_collector
 from docker_credential_gcr.emulator.settings import InvalidLimit, Limits, Settings
 
@@ -63,7 +65,15 @@ def make_settings(
         bounds = replace(bounds, unused_lifetime_s=gc_delay)
     instance = _build_instance(options.pop("metadata_account"), options.pop("metadata_scopes"))
     log_format = "json" if access_log else log_format
-    return Settings(limits=bounds, instance=instance, log_format=log_format, **options)
+    token = _take_operator_token()
+    return Settings(limits=bounds, instance=instance, log_format=log_format, operator_token=token, **options)
+
+
+def _take_operator_token() -> str | None:
+    try:
+        return take_operator_token(os.environ)
+    except InvalidOperatorToken as error:
+        raise click.UsageError(str(error)) from error
 
 
 # option -> the option without which it would have no effect

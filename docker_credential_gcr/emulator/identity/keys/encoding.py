@@ -1,5 +1,6 @@
 """Key encoding: private and public keys in PEM, public ones as JSON Web Keys, EC on P-256 and RSA."""
 
+import hashlib
 from typing import TypeVar
 
 from cryptography.hazmat.primitives import serialization
@@ -36,6 +37,11 @@ class SigningKey:
     def to_pem(self) -> bytes:
         """Returns the private key in PEM, PKCS8: a secret."""
         return format_private(self._key)
+
+    @property
+    def fingerprint(self) -> str:
+        """Returns a digest of the public key, which tells keys apart and is no secret."""
+        return hashlib.blake2b(format_public(self._key.public_key()).encode(), digest_size=20).hexdigest()
 
 
 def format_private(key: PrivateKey) -> bytes:
