@@ -71,6 +71,7 @@ TABLE = [
     (".key_files", ".runtime files", ""),
     (".operator_token", ".runtime errors", ""),
     (".data_directory", ".data_layout .identity .key_files .operator_token .runtime files", "filelock"),
+    (".shared_keys", ".data_directory .identity .key_files .runtime", ""),
     (".database", ".identity .oci .runtime", "alembic psycopg sqlalchemy"),
     (".storage", ".oci .runtime", "obstore"),
     (".registry", "VALUES CONTEXT .database .storage", "sqlalchemy"),
@@ -82,13 +83,13 @@ TABLE = [
     (
         ".app",
         "VALUES CONTEXT .database .storage .registry .google .control .maintenance .middleware .telemetry "
-        ".data_directory .extra",
+        ".data_directory .extra .key_files .shared_keys",
         "starlette",
     ),
     (".client", "LEAVES VALUES .next_steps .settings", "requests"),
     (
         ".server",
-        "VALUES .app .client .data_directory .next_steps .settings .telemetry files",
+        "VALUES .app .client .data_directory .key_files .next_steps .settings .shared_keys .telemetry files",
         "cryptography granian uvloop",
     ),
     (".sandbox", "VALUES .client .server .settings errors", ""),

@@ -14,6 +14,7 @@ from docker_credential_gcr.emulator.control.shared_state import ControlState
 from docker_credential_gcr.emulator.database import probes
 from docker_credential_gcr.emulator.database.accounts import aws_access_keys
 from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
+from docker_credential_gcr.emulator.database.accounts.key_table import KeyTable
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.engine.errors import (
     DATABASE_ERRORS,
@@ -47,7 +48,9 @@ from docker_credential_gcr.emulator.telemetry.metrics import Counts, ProcessCoun
 from .data_directory import DataDirectory
 from .extra import check_late
 from .gce_instance import CurrentInstance
+from .key_files import KeyFiles
 from .settings import Settings
+from .shared_keys import share_keys
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -99,11 +102,14 @@ class Emulator:
         self._middleware = MiddlewareStack(settings, counts, is_stopping, refuse=_refuse)
         self.clock = Clock()
         self._instance = CurrentInstance(settings.instance)
+        # Where the keys of all servers on the database are; None if they are the directory's own.
+        self.shared_keys: KeyFiles | None = None
+        database = self._open_shared_database(settings.database, counts) if settings.database else None
         self._signer = directory.load_signer()
         self._issuer = directory.load_issuer()
         self._id_tokens = directory.load_id_token_signer()
         self._operator_token = directory.load_operator_token()
-        self._database = self._open_database(counts)
+        self._database = database or self._open_own_database(counts)
         self.state = self._build_state()
         self._authenticator = Authenticator(self._signer, self.clock.now)
         self._store = FileStore(directory.path)
@@ -119,21 +125,27 @@ class Emulator:
         self._metadata = LazyApp(self._build_metadata)
         self.app = self._build_app()
 
-    def _open_database(self, counts: Counts) -> Database:
-        settings = self._settings
-        if settings.database is not None:
-            from .database.engine.postgresql.opening import open_database  # needs the extra `scale`
+    def _open_shared_database(self, url: str, counts: Counts) -> Database:
+        from .database.engine.postgresql.opening import open_database  # needs the extra `scale`
 
-            return open_database(
-                settings.database,
-                processes=settings.workers,
-                observe=counts.count_commit,
-                follow=self.clock.follow,
-            )
+        database = open_database(
+            url, processes=self._settings.workers, observe=counts.count_commit, follow=self.clock.follow
+        )
+        if self._directory.is_shared:  # the first worker has copied the keys into it
+            return database
+        try:
+            self.shared_keys = share_keys(self._directory, KeyTable(database), self._settings.keys)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _open_own_database(self, counts: Counts) -> Database:
         path = self._directory.path
         check_own_database(path)
+        is_shared = self._settings.workers > 1
         database = SqliteDatabase(
-            self._directory.database_path, shared=settings.workers > 1, observe=counts.count_commit
+            self._directory.database_path, shared=is_shared, observe=counts.count_commit
         )
         database.read_now(lambda connection: record_identity(path, connection))
         return database

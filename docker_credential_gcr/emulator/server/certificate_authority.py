@@ -46,25 +46,30 @@ class Pair:
 
     def key_pem(self) -> bytes:
         """Returns the key as PEM, not encrypted."""
-        return self.key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
+        return _format_key(self.key)
 
 
 def parse_pair(certificate_pem: bytes, key_pem: bytes) -> Pair:
     """Parses the certificate and key of an authority or a server. Raises ValueError if they do not match."""
-    certificate = x509.load_pem_x509_certificate(certificate_pem)
-    key = serialization.load_pem_private_key(key_pem, password=None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or certificate.public_key() != key.public_key():
+    certificate, key = x509.load_pem_x509_certificate(certificate_pem), _parse_key(key_pem)
+    if certificate.public_key() != key.public_key():
         raise ValueError("the key is not the certificate's")
     return Pair(certificate, key)
 
 
-def create_authority(domains: Iterable[str], networks: Iterable[Network], now: float) -> Pair:
-    """Creates an authority whose certificates clients accept for those domains and networks only."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def create_key_pem() -> bytes:
+    """Creates the key of an authority, and returns it as PEM, not encrypted."""
+    return _format_key(ec.generate_private_key(ec.SECP256R1()))
+
+
+def create_authority(
+    domains: Iterable[str], networks: Iterable[Network], now: float, key_pem: bytes | None = None
+) -> Pair:
+    """Creates an authority whose certificates clients accept for those domains and networks only.
+
+    It has the key in `key_pem`, or a new one. Raises ValueError or TypeError if that is not an EC key.
+    """
+    key = _parse_key(key_pem or create_key_pem())
     name = _name("gcr-emulator certificate authority")
     permitted: list[x509.GeneralName] = [x509.DNSName(domain) for domain in domains]
     permitted += [x509.IPAddress(network) for network in networks]
@@ -126,6 +131,19 @@ def find_unpermitted(authority: Pair, subjects: Subjects) -> list[str]:
     ]
     addresses = [str(item) for item in subjects.addresses if not any(_is_in(item, at) for at in networks)]
     return names + addresses
+
+
+def _parse_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
+    key = serialization.load_pem_private_key(pem, password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError("not an EC key")
+    return key
+
+
+def _format_key(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _is_in(address: Address, network: object) -> bool:

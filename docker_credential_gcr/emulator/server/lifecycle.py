@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from docker_credential_gcr.emulator.app import DATABASE_FAILURES, Emulator, explain_failure
 from docker_credential_gcr.emulator.data_directory import DataDirectory, DataDirectoryError
+from docker_credential_gcr.emulator.key_files import KeyFiles
 from docker_credential_gcr.emulator.runtime.files import format_os_error, private_umask
 from docker_credential_gcr.emulator.runtime.process_limits import (
     count_connections,
@@ -20,6 +21,7 @@ from docker_credential_gcr.emulator.runtime.process_limits import (
     relax_garbage_collector,
 )
 from docker_credential_gcr.emulator.settings import Settings
+from docker_credential_gcr.emulator.shared_keys import open_key_directory
 from docker_credential_gcr.emulator.telemetry.metrics import Counts, ProcessCounts
 from docker_credential_gcr.emulator.telemetry.worker_counts import WorkerCounts
 
@@ -58,32 +60,33 @@ async def run(
     draining = draining or stop
     connections = count_connections(settings.limits.connections)
     settings = replace(settings, limits=replace(settings.limits, connections=connections))
-    with _bind_all(settings) as bound, _open_data_directory(settings) as directory:
-        identity = _find_identity(settings, directory)
+    with (
+        _bind_all(settings) as bound,
+        _open_data_directory(settings) as directory,
+        _make_counts(settings, directory) as counts,
+        contextlib.closing(
+            Emulator(settings, directory, is_stopping=draining.is_set, counts=counts)
+        ) as emulator,
+    ):
+        identity = _find_identity(settings, directory, emulator.shared_keys)
         sockets = [
             ListeningSocket(each.listening, identity if each.tls else None, each.site) for each in bound
         ]
-        with (
-            _make_counts(settings, directory) as counts,
-            contextlib.closing(
-                Emulator(settings, directory, is_stopping=draining.is_set, counts=counts)
-            ) as emulator,
-        ):
-            emulator.prepare()
-            listener = Listener(emulator.app, sockets, settings.limits)
-            inherited = tuple((each.listening.fileno(), each.identity, each.site) for each in sockets)
-            configuration = WorkerConfiguration(settings, directory.path, inherited)
-            async with Supervisor(configuration, stop=stop, draining=draining):
-                if stop.is_set():  # a signal came while the workers started
-                    return
-                ready = describe(settings, sockets, directory)
-                on_ready(ready)
-                if show_banner is not None:
-                    show_banner(ready, emulator.list_projects())
-                # In a thread: requests are served while the modules for Google's APIs load.
-                asyncio.get_running_loop().run_in_executor(None, emulator.load)
-                async with _maintain(emulator, settings.gc_interval_s):
-                    await listener.run(stop)
+        emulator.prepare()
+        listener = Listener(emulator.app, sockets, settings.limits)
+        inherited = tuple((each.listening.fileno(), each.identity, each.site) for each in sockets)
+        configuration = WorkerConfiguration(settings, directory.path, inherited)
+        async with Supervisor(configuration, stop=stop, draining=draining):
+            if stop.is_set():  # a signal came while the workers started
+                return
+            ready = describe(settings, sockets, directory)
+            on_ready(ready)
+            if show_banner is not None:
+                show_banner(ready, emulator.list_projects())
+            # In a thread: requests are served while the modules for Google's APIs load.
+            asyncio.get_running_loop().run_in_executor(None, emulator.load)
+            async with _maintain(emulator, settings.gc_interval_s):
+                await listener.run(stop)
 
 
 @contextlib.contextmanager
@@ -203,6 +206,8 @@ def _open_data_directory(settings: Settings) -> Iterator[DataDirectory]:
         with contextlib.closing(DataDirectory(settings.data or Path(temporary or ""))) as directory:
             if (narrowed := directory.narrow_permissions()) is not None:
                 _say(narrowed)
+            if settings.keys is not None and (narrowed := open_key_directory(settings.keys)) is not None:
+                _say(narrowed)
             if settings.operator_token is not None:
                 directory.preset_operator_token(settings.operator_token)
             yield directory
@@ -211,7 +216,9 @@ def _open_data_directory(settings: Settings) -> Iterator[DataDirectory]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _find_identity(settings: Settings, directory: DataDirectory) -> TlsIdentity | None:
+def _find_identity(
+    settings: Settings, directory: DataDirectory, shared: KeyFiles | None
+) -> TlsIdentity | None:
     """Returns the certificate that the server shows; None without TLS."""
     if not (settings.tls or settings.tls_cert):
         return None
@@ -220,7 +227,8 @@ def _find_identity(settings: Settings, directory: DataDirectory) -> TlsIdentity 
 
     if settings.tls_cert is not None and settings.tls_key is not None:
         return check_identity(settings.tls_cert, settings.tls_key)
-    return load_identity(directory.keys_path, settings.tls_names, machine=find_host_name(settings.host))
+    machine = find_host_name(settings.host)
+    return load_identity(directory.keys_path, settings.tls_names, machine=machine, shared=shared)
 
 
 def _check_exposure(settings: Settings) -> None:

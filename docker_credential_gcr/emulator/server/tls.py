@@ -4,10 +4,13 @@ DATA/keys/
   ca.pem         the authority, for clients to trust; created at the first start with TLS
   ca-key.pem     its key, 0600
   server.pem     the server's certificate and key, issued again near its expiry or if it lacks a name
+
+Servers on one database have one authority: ca.pem and ca-key.pem are copies of theirs (shared_keys.py).
 """
 
 import ipaddress
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from docker_credential_gcr.emulator.key_files import KeyDirectory, KeyFiles, load_or_create
 from docker_credential_gcr.emulator.runtime.files import read_file
 from docker_credential_gcr.emulator.sites.hosts import CERTIFIED_DOMAINS, list_certified_names
 from docker_credential_gcr.files import replace_file
@@ -47,21 +51,30 @@ def parse_subjects(names: tuple[str, ...]) -> Subjects:
 
 
 def load_identity(
-    keys: Path, names: tuple[str, ...] = (), *, machine: str = "localhost", now: float | None = None
+    keys: Path,
+    names: tuple[str, ...] = (),
+    *,
+    machine: str = "localhost",
+    shared: KeyFiles | None = None,
+    now: float | None = None,
 ) -> TlsIdentity:
     """Returns the server's identity in that directory; creates or renews it. `names` are additional names.
 
     `machine` is left out if the authority does not permit it: a container has a new host name at each start.
-    Raises CertificateError if the authority does not permit another name, or has expired.
+    The authority is copied from `shared`, which creates it if it is absent; without `shared` it is the
+    directory's own. Raises CertificateError if it does not permit another name, or has expired.
     """
     now = time.time() if now is None else now
     subjects = parse_subjects((*names, machine))
-    authority = _load_authority(keys, subjects, now)
+    if shared is not None:
+        _copy_authority(keys, shared, subjects, now)
+    locate = (shared or KeyDirectory(keys)).locate
+    authority = _load_authority(keys, subjects, now, locate)
     foreign = certificates.find_unpermitted(authority, subjects)
     if foreign == [machine]:
         subjects = parse_subjects(names)
     elif foreign:
-        raise CertificateError(f"{keys / 'ca.pem'} does not permit {', '.join(foreign)}: {_advise(keys)}")
+        raise CertificateError(f"{locate('ca.pem')} does not permit {', '.join(foreign)}: {_advise(locate)}")
     path = keys / "server.pem"
     if not _is_current(path, authority, subjects, now):
         pair = certificates.issue(authority, subjects, now)
@@ -84,14 +97,35 @@ def check_identity(certificate: Path, key: Path, now: float | None = None) -> Tl
     return TlsIdentity(certificate, key)
 
 
-def _load_authority(keys: Path, subjects: Subjects, now: float) -> Pair:
+def _copy_authority(keys: Path, shared: KeyFiles, subjects: Subjects, now: float) -> None:
+    """Copies the authority into the directory. Raises CertificateError, and what `shared` raises."""
+    # The key first: servers that start at the same time may issue two certificates, but for one key.
+    key_pem = load_or_create(shared, "ca-key.pem", certificates.create_key_pem)
+    try:
+        authority_pem = load_or_create(
+            shared, "ca.pem", lambda: _create_authority(subjects, now, key_pem).certificate_pem()
+        )
+    except (ValueError, TypeError) as error:
+        place = shared.locate("ca-key.pem")
+        raise CertificateError(
+            f"{place} is not the key of a certificate authority: delete it, and the server creates another"
+        ) from error
+    replace_file(keys / "ca-key.pem", key_pem)
+    replace_file(keys / "ca.pem", authority_pem)
+
+
+def _create_authority(subjects: Subjects, now: float, key_pem: bytes) -> Pair:
+    names = [name.removeprefix("*.") for name in subjects.names]
+    domains = [*CERTIFIED_DOMAINS, *(name for name in names if not _is_certified(name))]
+    others = [address for address in subjects.addresses if not address.is_loopback]
+    networks = [*LOOPBACK, *map(ipaddress.ip_network, others)]
+    return certificates.create_authority(domains, networks, now, key_pem)
+
+
+def _load_authority(keys: Path, subjects: Subjects, now: float, locate: Callable[[str], str]) -> Pair:
     path, key_path = keys / "ca.pem", keys / "ca-key.pem"
     if not path.exists():
-        names = [name.removeprefix("*.") for name in subjects.names]
-        domains = [*CERTIFIED_DOMAINS, *(name for name in names if not _is_certified(name))]
-        others = [address for address in subjects.addresses if not address.is_loopback]
-        networks = [*LOOPBACK, *map(ipaddress.ip_network, others)]
-        pair = certificates.create_authority(domains, networks, now)
+        pair = _create_authority(subjects, now, certificates.create_key_pem())
         replace_file(key_path, pair.key_pem())
         # Last: the authority exists when this file does.
         replace_file(path, pair.certificate_pem())
@@ -100,19 +134,19 @@ def _load_authority(keys: Path, subjects: Subjects, now: float) -> Pair:
         authority = certificates.parse_pair(read_file(path), read_file(key_path))
         authority.certificate.extensions.get_extension_for_class(x509.NameConstraints)
     except OSError as error:
-        raise CertificateError(f"{error.filename}: {error.strerror}: {_advise(keys)}") from error
+        raise CertificateError(f"{error.filename}: {error.strerror}: {_advise(locate)}") from error
     except (ValueError, TypeError, x509.ExtensionNotFound) as error:
         raise CertificateError(
-            f"{path} and {key_path.name} are not a certificate authority: {_advise(keys)}"
+            f"{locate('ca.pem')} and {key_path.name} are not a certificate authority: {_advise(locate)}"
         ) from error
     if not certificates.can_issue(authority, now):
         end = authority.certificate.not_valid_after_utc
-        raise CertificateError(f"{path} expires on {end:%Y-%m-%d}: {_advise(keys)}")
+        raise CertificateError(f"{locate('ca.pem')} expires on {end:%Y-%m-%d}: {_advise(locate)}")
     return authority
 
 
-def _advise(keys: Path) -> str:
-    return f"delete {keys / 'ca.pem'} to create a new authority, which clients must then trust"
+def _advise(locate: Callable[[str], str]) -> str:
+    return f"delete {locate('ca.pem')} to create a new authority, which clients must then trust"
 
 
 def _is_certified(name: str) -> bool:

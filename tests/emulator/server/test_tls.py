@@ -8,6 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from docker_credential_gcr.emulator.key_files import KeyDirectory
 from docker_credential_gcr.emulator.server.listener import CertificateError, TlsIdentity
 from docker_credential_gcr.emulator.server.tls import check_identity, load_identity
 
@@ -255,3 +256,64 @@ def test_own_certificate_that_cannot_be_shown_is_named(tmp_path, write, spoil, c
 def test_key_that_the_server_cannot_sign_with_is_refused(tmp_path, make):
     with pytest.raises(CertificateError, match=r"own-key\.pem cannot be used for TLS: use RSA of 2048 bits"):
         check_identity(*write_own(tmp_path, make()), NOW)
+
+
+@pytest.fixture
+def shared(tmp_path):
+    """Returns the key files of all servers on one database."""
+    (tmp_path / "shared").mkdir()
+    return KeyDirectory(tmp_path / "shared")
+
+
+def serve_with(shared, keys, *names, machine="localhost", now=NOW):
+    """Returns the files of a server whose authority is the shared one."""
+    keys.mkdir(exist_ok=True)
+    load_identity(keys, names, machine=machine, shared=shared, now=now)
+    return {path.name: path.read_bytes() for path in keys.iterdir()}
+
+
+def test_servers_on_one_database_have_one_authority_and_a_certificate_each(tmp_path, shared):
+    first = serve_with(shared, tmp_path / "first", machine="first")
+    second = serve_with(shared, tmp_path / "second", machine="second")
+    for name in ("ca.pem", "ca-key.pem"):
+        assert first[name] == second[name] == shared.find(name)
+    assert shared.find("server.pem") is None
+    assert first["server.pem"] != second["server.pem"]
+    assert serve_with(shared, tmp_path / "first", machine="first") == first
+
+
+def test_certificate_of_another_authority_is_issued_again_by_the_shared_one(tmp_path, shared):
+    own = serve_with(None, tmp_path / "own")
+    copied = serve_with(shared, tmp_path / "own")
+    assert {name for name in own if own[name] != copied[name]} == {"ca.pem", "ca-key.pem", "server.pem"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "names", "now", "complaint"),
+    [
+        ({}, ("registry.example.com",), NOW, "{0}/ca.pem does not permit registry.example.com: {1}"),
+        ({}, (), NOW + 3600 * DAY, "{0}/ca.pem expires on 2037-01-13: {1}"),
+        ({"ca.pem": b"x"}, (), NOW, "{0}/ca.pem and ca-key.pem are not a certificate authority: {1}"),
+        (
+            {"ca.pem": None, "ca-key.pem": b"x"},
+            (),
+            NOW,
+            "{0}/ca-key.pem is not the key of a certificate authority: delete it, and the server creates "
+            "another",
+        ),
+    ],
+    ids=["name", "expiry", "authority", "key"],
+)
+def test_shared_authority_that_cannot_be_used_is_named_by_its_place(
+    tmp_path, shared, spoil, names, now, complaint
+):
+    serve_with(shared, tmp_path / "first")
+    for name, content in spoil.items():
+        (tmp_path / "shared" / name).unlink()
+        if content is not None:
+            shared.create(name, content)
+    with pytest.raises(CertificateError) as refused:
+        serve_with(shared, tmp_path / "second", *names, now=now)
+    place = tmp_path / "shared"
+    advice = f"delete {place}/ca.pem to create a new authority, which clients must then trust"
+    assert str(refused.value) == complaint.format(place, advice)
