@@ -33,6 +33,12 @@ def is_text(text: str) -> bool:
         return False
 
 
+def cut_at_nul(key: str) -> str:
+    """Returns the part of a key before NUL: what follows either in a list of keys without NUL is the same."""
+    # PostgreSQL cannot compare a text that has NUL.
+    return key.partition("\0")[0]
+
+
 def is_escaped_text(data: bytes) -> bool:
     """Returns whether a path, a query or a form, with its percent escapes, is valid UTF-8 without NUL."""
     if b"%" not in data and data.isascii():

@@ -15,18 +15,11 @@ from docker_credential_gcr.emulator.registry import app as registry
 from .examples import ACCOUNT_PATH as ACCOUNT
 from .examples import EXAMPLES, KEYS, WITHOUT_BODY, Example
 from .examples import PROVIDERS_PATH as PROVIDERS
-from .values import ESCAPED_VALUES, list_mutations
+from .values import ESCAPED_VALUES, REGISTRY_PLACES, list_mutations
 
 Server = Any
 WITH_BODY = ("PATCH", "POST", "PUT")
 ROWS = [(method, path) for method, path, _ in [*google.ROUTES, *control.ROUTES, *control.PUBLIC]]
-# The registry's routes have other parameter names.
-REGISTRY_PLACES = {
-    "{name}": "my-project/app",
-    "{reference}": "v1",
-    "{digest}": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
-    "{upload}": "0" * 32,
-}
 METADATA = ["", "project/", "instance/?recursive=true", "instance/service-accounts/default/token"]
 
 

@@ -1,5 +1,6 @@
 """Malformed paths and queries: refused in the API's form, whatever the route."""
 
+import base64
 import re
 import sys
 from functools import cache
@@ -13,7 +14,7 @@ from docker_credential_gcr.emulator.google import app as google
 from docker_credential_gcr.emulator.google.projects import resource_manager
 from docker_credential_gcr.emulator.registry import app as registry
 
-from .values import ESCAPED_VALUES
+from .values import ESCAPED_VALUES, REGISTRY_PLACES
 
 Server = Any
 ENDPOINTS = [*control.ROUTES, *control.PUBLIC, *google.ROUTES, *registry.ROUTES]
@@ -80,6 +81,23 @@ def test_z23_no_malformed_parameter_is_an_internal_error(server: Server) -> None
                 reply = server.send("GET", f"{url}?{name}={value}")
                 assert reply.status < 500, (wrong, url, name, reply)
                 assert reply.status < 400 or is_refusal(reply), (wrong, url, name, reply)
+
+
+def test_z23_nul_in_a_parameter_or_a_credential_is_no_internal_error_where_the_resource_exists(
+    server: Server,
+) -> None:
+    page_token = base64.b64encode(b"a\0b").decode()
+    for _, path, endpoint in [row for row in ENDPOINTS if row[0] == "GET"]:
+        url = server.fill(path)
+        for name, value in REGISTRY_PLACES.items():
+            url = url.replace(name, value)
+        for name in sorted(SHARED | list_parameters(endpoint.__module__) | {"artifactType"}):
+            reply = server.send("GET", f"{url}?{name}={page_token if name == 'pageToken' else 'a%00b'}")
+            assert reply.status < 500, (url, name, reply)
+        for login in (b"a\0b:x", b"_json_key:a\0b", b"oauth2accesstoken:a\0b"):
+            headers = {"authorization": f"Basic {base64.b64encode(login).decode()}"}
+            reply = server.send("GET", url, headers=headers)
+            assert reply.status < 500, (url, login, reply)
 
 
 def is_refusal(reply: Any) -> bool:

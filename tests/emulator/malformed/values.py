@@ -5,6 +5,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+# The registry's routes have other parameter names.
+REGISTRY_PLACES = {
+    "{name}": "my-project/app",
+    "{reference}": "v1",
+    "{digest}": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+    "{upload}": "0" * 32,
+}
 DEPTH = 100_000
 JSON_VALUES = {
     "a lone surrogate": r'"\ud800"',

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from docker_credential_gcr.emulator.runtime.strict_json import cut_at_nul
 from docker_credential_gcr.emulator.settings import MAX_PAGE_BYTES
 
 from .errors import InvalidArgument
@@ -66,7 +67,7 @@ def parse_page(
         raise InvalidArgument(
             "Invalid value for pageToken: send the nextPageToken of the previous page."
         ) from error
-    return Page(min(int(text) or default, maximum), last)
+    return Page(min(int(text) or default, maximum), cut_at_nul(last))
 
 
 def skip_to_page(found: Iterable[T], page: Page, key: Callable[[T], str]) -> Iterator[T]:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from docker_credential_gcr.emulator.registry.errors import PageSizeInvalid
 from docker_credential_gcr.emulator.registry.http import Request
+from docker_credential_gcr.emulator.runtime.strict_json import cut_at_nul
 
 # Without `n` all entries are in one response, as in Container Registry, but at most this many: each has up to
 # a few hundred bytes.
@@ -52,7 +53,7 @@ def parse_page(request: Request, all_from: int) -> Page:
 
     Raises PageSizeInvalid.
     """
-    text, last = request.parameter("n"), request.parameter("last") or ""
+    text, last = request.parameter("n"), cut_at_nul(request.parameter("last") or "")
     if text is None:
         return Page(None, last)
     if not text.isascii() or not text.isdigit():

@@ -13,6 +13,7 @@ from docker_credential_gcr.emulator.registry.authorization import authorize
 from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
 from docker_credential_gcr.emulator.registry.http import Request, Response
 from docker_credential_gcr.emulator.registry.repositories import find_repository
+from docker_credential_gcr.emulator.runtime.strict_json import is_text
 from docker_credential_gcr.emulator.settings import MAX_PAGE_BYTES
 from docker_credential_gcr.emulator.sites.hosts import Target
 
@@ -35,7 +36,7 @@ async def list_(services: RegistryServices, request: Request, target: Target, di
 
     def work(connection: Connection) -> tuple[list[tuple[str, bytes]], bool]:
         repository = find_repository(connection, target)
-        if repository is None:
+        if repository is None or (wanted is not None and not is_text(wanted)):
             return [], True
         return referrers.list_page(
             connection,

@@ -1,5 +1,6 @@
 """Pages end by entries or by bytes, and read no further."""
 
+import base64
 import json
 import tracemalloc
 from contextlib import closing
@@ -10,7 +11,7 @@ from support.database_reads import reading
 from docker_credential_gcr.emulator.database.accounts import workload_identity
 from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.projects import projects, storage_buckets
-from docker_credential_gcr.emulator.google.rest.pagination import Page
+from docker_credential_gcr.emulator.google.rest.pagination import Page, parse_page
 
 MIB = 1024 * 1024
 
@@ -53,6 +54,12 @@ def test_z06_a_page_of_google_apis_ends_before_4_mib_and_reads_one_more_entry(si
     assert ("nextPageToken" in document) is (shown < len(sizes))
     assert found.read == read
     assert len(json.dumps(document)) < 4 * MIB or shown == 1
+
+
+@pytest.mark.parametrize(("last", "cut"), [("b", "b"), ("a\0z", "a"), ("\0", ""), ("", "")])
+def test_z23_a_page_after_a_text_with_nul_is_the_one_after_what_precedes_it(last, cut):
+    token = base64.urlsafe_b64encode(last.encode()).decode()
+    assert parse_page({"pageToken": token}) == Page(100, cut)
 
 
 SETTINGS = {"website": {"mainPageSuffix": "a" * MIB}}

@@ -121,6 +121,7 @@ def test_check_25_n_and_last_page_the_tags(lists, images):
     assert told(lists(APP, "?n=2")) == (200, {**page, "tags": ["a", "b"]}, following)
     assert told(lists(APP, "?n=2&last=b")) == (200, {**page, "tags": ["c"]}, None)
     assert lists(APP, "?n=1000&last=b").json()["tags"] == ["c"]
+    assert lists(APP, "?last=a%00z").json()["tags"] == ["b", "c"]
 
 
 def test_check_26_an_untagged_manifest_is_listed_for_gcrane_gc(lists, images):

@@ -92,6 +92,8 @@ def test_referrers_are_filtered_by_type_and_say_so(editor, artifact):
     artifact(subject, "application/x.signature")
     answer = editor.get(f"{PATH}/referrers/{subject}?artifactType=application/x.sbom")
     assert (listed(answer), answer.headers["OCI-Filters-Applied"]) == ([wanted], "artifactType")
+    answer = editor.get(f"{PATH}/referrers/{subject}?artifactType=application/x.sbom%00")
+    assert (listed(answer), answer.headers["OCI-Filters-Applied"]) == ([], "artifactType")
     assert "OCI-Filters-Applied" not in editor.get(f"{PATH}/referrers/{subject}").headers
 
 
