@@ -36,13 +36,17 @@ _MAX_TEXT_SIZE = 4096
 _PRUNE_INTERVAL = 256
 
 
-async def write_if_possible(database: Database, work: Callable[[Connection], T]) -> T | None:
+Write = Callable[..., Awaitable[T]]
+
+
+async def write_if_possible(write: Write[T], work: Callable[[Connection], T]) -> T | None:
     """Returns what `work` returns, once committed; None if the disk is full or the database does not answer.
 
-    No client's request may fail because a record for a test cannot be written.
+    `write` is `Database.write` or `Database.add`. No client's request may fail because a record for a test
+    cannot be written.
     """
     try:
-        return await database.write(work, durable=False)
+        return await write(work, durable=False)
     except Exception as error:
         if isinstance(translate_error(error), (StorageFull, Unavailable)):
             return None
@@ -131,10 +135,12 @@ class DatabaseJournal:
         self._database = database
         self._limit = size
         self._added = 0
+        # Added to this machine's monotonic clock: the instants of several machines have one order.
+        self._offset_ns = time.time_ns() - time.monotonic_ns() + int(database.find_skew() * 1e9)
 
     async def list_entries(self) -> list[Entry]:
         """Returns all entries, the oldest first."""
-        await self._database.write(self._prune, durable=False)
+        await self._database.add(self._prune, durable=False)
         return [json.loads(text) for text in await self._database.scan(journal.list_all)]
 
     def clear(self) -> None:
@@ -144,7 +150,7 @@ class DatabaseJournal:
         """Returns `app` with every request recorded before its response begins."""
 
         async def journaled(scope: Message, receive: Receive, send: Send) -> None:
-            request, arrived_at = _Request(scope, self._clock.now()), time.monotonic_ns()
+            request, arrived_at = _Request(scope, self._clock.now()), time.monotonic_ns() + self._offset_ns
 
             async def send_and_record(message: Message) -> None:
                 if message["type"] == "http.response.start":
@@ -170,7 +176,8 @@ class DatabaseJournal:
             if prunes:
                 self._prune(connection)
 
-        await write_if_possible(self._database, work)
+        # An addition, pruning too: nothing relies on an entry.
+        await write_if_possible(self._database.add, work)
 
     def _prune(self, connection: Connection) -> None:
         journal.prune(connection, entries=_MAX_ENTRIES, size=self._limit)

@@ -172,8 +172,8 @@ class ControlState:
             control_documents.save(connection, {"faults": json.dumps(document)})
             return True
 
-        # A fault that cannot be counted does not apply.
-        return bool(await write_if_possible(self._database, work))
+        # A write alone: no other request counts in between. A fault that cannot be counted does not apply.
+        return bool(await write_if_possible(self._database.write, work))
 
     def _apply_clock(self, text: str | None) -> None:
         _set_clock(self.clock, text)

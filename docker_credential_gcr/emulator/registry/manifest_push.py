@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.database.images import blobs, manifests, referrers, tags
+from docker_credential_gcr.emulator.database.images import blobs, manifests, referrers
 from docker_credential_gcr.emulator.database.images.manifests import Summary
 from docker_credential_gcr.emulator.database.images.repositories import Repository
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
@@ -27,7 +27,7 @@ from .blobs import find_blob
 from .dependencies import RegistryServices, put_bounded
 from .errors import DigestInvalid, ManifestBlobUnknown
 from .http import Request
-from .repositories import check_tag, ensure_repository
+from .repositories import ensure_repository, put_tag
 
 _CACHED_CONFIGS = 4096
 
@@ -83,9 +83,9 @@ def store(services: RegistryServices, connection: Connection, target: Target, pu
         children=references.children,
         blobs=references.blobs,
     )
-    for tag in push.tags:
-        check_tag(connection, target, repository, tag, push.digest)
-        tags.put(connection, repository, tag, manifest_id)
+    # In order: two pushes that wait for each other's tags would never end.
+    for tag in sorted(set(push.tags)):
+        put_tag(connection, target, repository, tag, manifest_id)
     if manifest.subject is not None:
         referrers.add(
             connection,

@@ -22,7 +22,7 @@ from .authorization import authorize
 from .dependencies import RegistryServices
 from .errors import DanglingParent, DanglingSubject, DanglingTag, ManifestUnknown
 from .http import Request, Response
-from .repositories import check_tag, find_repository
+from .repositories import check_tag_is_mutable, find_repository
 
 # Container Registry's empty body.
 _EMPTY = b'{"errors":[]}'
@@ -49,7 +49,8 @@ async def put(services: RegistryServices, request: Request, target: Target, refe
     """Stores a manifest and its tags."""
     await authorize(services, request, target, PUSH)
     push = await manifest_push.receive(services, request, target, reference)
-    await services.database.write(lambda connection: manifest_push.store(services, connection, target, push))
+    # An addition: the blobs and manifests that it names go by a write alone.
+    await services.database.add(lambda connection: manifest_push.store(services, connection, target, push))
     reach("manifest-committed")
     headers = {
         "Location": f"/v2/{target.name}/manifests/{push.digest}",
@@ -80,7 +81,7 @@ async def delete(services: RegistryServices, request: Request, target: Target, r
             blobs.renew_named(connection, repository, known.id, now=services.clock.now())
             manifests.remove(connection, known.id)
         else:
-            check_tag(connection, target, repository, reference, None)
+            check_tag_is_mutable(connection, target, repository, reference)
             tags.remove(connection, repository, reference)
 
     await services.database.write(work)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.database.images import artifact_images, buckets, repositories
+from docker_credential_gcr.emulator.database.images import buckets, repositories, tags
 from docker_credential_gcr.emulator.database.images.repositories import Repository
 from docker_credential_gcr.emulator.database.projects import (
     artifact_repositories,
@@ -49,7 +49,9 @@ def create_for_push(
         _create_bucket(services, connection, target)
         return
     owner = projects.find(connection, target.project_id)
-    if not services.creates_repositories or owner is None:
+    # The caller may have looked before another request created it.
+    is_there = _find_artifact_repository(connection, target) is not None
+    if not services.creates_repositories or owner is None or is_there:
         return
     in_force = [policies.find(connection, f"projects/{target.project_id}")]
     if decide(principal, in_force, _CREATE_ON_PUSH, describe_project(target.project_id)).allowed:
@@ -105,16 +107,27 @@ def find_obstacle(connection: Connection, target: Target) -> Obstacle | None:
     return enabled_apis.find_obstacle(connection, target.project_id, find_dialect(target).service)
 
 
-def check_tag(
-    connection: Connection, target: Target, repository: Repository, tag: str, digest: str | None
+def put_tag(
+    connection: Connection, target: Target, repository: Repository, tag: str, manifest_id: int
 ) -> None:
-    """Raises TagImmutable if an immutable tag would move to `digest`, or, with None, be deleted."""
+    """Creates the tag, or moves it to the manifest. Raises TagImmutable if an immutable one would move."""
+    if not _has_immutable_tags(connection, target):
+        tags.put(connection, repository, tag, manifest_id)
+        return
+    # Created before it is read, because a push of the same tag may run at the same time.
+    is_new = tags.create(connection, repository, tag, manifest_id)
+    if not is_new and tags.find(connection, repository, tag) != manifest_id:
+        raise TagImmutable(tag, "update")
+
+
+def check_tag_is_mutable(connection: Connection, target: Target, repository: Repository, tag: str) -> None:
+    """Raises TagImmutable for an immutable tag, which cannot be deleted."""
+    if _has_immutable_tags(connection, target) and tags.find(connection, repository, tag) is not None:
+        raise TagImmutable(tag, "delete")
+
+
+def _has_immutable_tags(connection: Connection, target: Target) -> bool:
     if target.repository_id is None:
-        return
+        return False
     found = _find_artifact_repository(connection, target)
-    if found is None or not found.immutable_tags:
-        return
-    package = artifact_images.find_package(connection, repository.bucket.id, repository.name)
-    named = package and artifact_images.find_tag(connection, package, tag)
-    if named is not None and named != digest:
-        raise TagImmutable(tag, "delete" if digest is None else "update")
+    return found is not None and found.immutable_tags

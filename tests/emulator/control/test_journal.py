@@ -24,7 +24,7 @@ def save(connection):
 
 
 def test_write_if_possible_returns_what_was_done(database):
-    assert asyncio.run(write_if_possible(database, save)) is True
+    assert asyncio.run(write_if_possible(database.write, save)) is True
     with reading(database) as connection:
         assert control_documents.load(connection) == {"clock": "[5, 0.0]"}
 
@@ -32,7 +32,7 @@ def test_write_if_possible_returns_what_was_done(database):
 def test_write_if_possible_gives_up_where_another_program_holds_the_lock(database, tmp_path):
     with opened(tmp_path / "emulator.db") as other:
         other.execute("BEGIN IMMEDIATE")
-        assert asyncio.run(write_if_possible(database, save)) is None
+        assert asyncio.run(write_if_possible(database.write, save)) is None
     with reading(database) as connection:
         assert control_documents.load(connection) == {}
 
@@ -42,4 +42,4 @@ def test_write_if_possible_raises_what_the_work_raises(database):
         raise LookupError("no such row")
 
     with pytest.raises(LookupError, match="no such row"):
-        asyncio.run(write_if_possible(database, fail))
+        asyncio.run(write_if_possible(database.write, fail))

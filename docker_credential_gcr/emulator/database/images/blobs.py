@@ -53,7 +53,11 @@ _ADD = Statement(
     columns=["bucket", "digest", "size", "data", "created_at", "pieces"],
 )
 _FIND_PIECES = Statement(select(blobs.c.pieces).where(*_THIS_ONE))
-_REPLACE_PIECES = Statement(update(blobs).where(*_THIS_ONE).values(pieces=bindparam("new_pieces")))
+_REPLACE_PIECES = Statement(
+    update(blobs)
+    .where(*_THIS_ONE, blobs.c.pieces == bindparam("old_pieces"))
+    .values(pieces=bindparam("new_pieces"))
+)
 _INSERT_LINK = insert(blob_links).from_select(
     ["repository", "blob", "used_at"],
     select(
@@ -146,9 +150,12 @@ def find_pieces(connection: Connection, repository: Repository, digest: str) -> 
     return row[0] if row else None
 
 
-def replace_pieces(connection: Connection, repository: Repository, digest: str, pieces: str) -> None:
-    """Replaces the pieces of the blob."""
-    _REPLACE_PIECES.run(connection, {**_name(repository, digest), "new_pieces": pieces})
+def replace_pieces(
+    connection: Connection, repository: Repository, digest: str, *, old: str | None, new: str
+) -> bool:
+    """Replaces the pieces of the blob; returns False if they are no longer the old ones."""
+    values = {**_name(repository, digest), "old_pieces": old, "new_pieces": new}
+    return _REPLACE_PIECES.run(connection, values) > 0
 
 
 def link(connection: Connection, repository: Repository, digest: str, *, now: float) -> None:

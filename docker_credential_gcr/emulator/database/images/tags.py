@@ -14,6 +14,12 @@ _PUT = Statement(
         index_elements=["repository", "tag"], set_={"manifest": _INSERT.excluded.manifest}
     )
 )
+_CREATE = Statement(insert(tags).on_conflict_do_nothing())
+_FIND = Statement(
+    select(tags.c.manifest).where(
+        tags.c.repository == bindparam("repository"), tags.c.tag == bindparam("tag")
+    )
+)
 _REMOVE = Statement(
     delete(tags).where(tags.c.repository == bindparam("repository_id"), tags.c.tag == bindparam("name"))
 )
@@ -31,6 +37,17 @@ _OF_MANIFEST = Statement(
 def put(connection: Connection, repository: Repository, tag: str, manifest_id: int) -> None:
     """Creates the tag, or moves it to the manifest."""
     _PUT.run(connection, {"repository": repository.id, "tag": tag, "manifest": manifest_id})
+
+
+def create(connection: Connection, repository: Repository, tag: str, manifest_id: int) -> bool:
+    """Creates the tag; returns False if it exists."""
+    return _CREATE.run(connection, {"repository": repository.id, "tag": tag, "manifest": manifest_id}) > 0
+
+
+def find(connection: Connection, repository: Repository, tag: str) -> int | None:
+    """Returns the id of the manifest that the tag names."""
+    row = _FIND.one(connection, {"repository": repository.id, "tag": tag})
+    return None if row is None else int(row[0])
 
 
 def remove(connection: Connection, repository: Repository, tag: str) -> bool:

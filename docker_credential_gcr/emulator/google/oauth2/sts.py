@@ -218,7 +218,8 @@ async def _spend(services: GoogleServices, provider: Provider, claims: Claims) -
         workload_identity.spend(connection, provider.name, token_id, expires_at=expires_at, now=now)
 
     try:
-        await services.database.write(work)
+        # An addition: of two exchanges of a token the second INSERT fails; it deletes only expired records.
+        await services.database.add(work)
     except AlreadyExists as error:
         raise GrantRefused("invalid_grant", SPENT) from error
 

@@ -86,7 +86,7 @@ async def _compute(services: GoogleServices, bucket: StorageBucket, digest: str)
             hashes = await _hash(read_pieces(services.store, parse_pieces(pieces), Span(0, size)))
     except FileNotFoundError:
         return None
-    await services.database.write(lambda connection: blob_hashes.add(connection, bucket.id, digest, hashes))
+    await services.database.add(lambda connection: blob_hashes.add(connection, bucket.id, digest, hashes))
     return hashes
 
 

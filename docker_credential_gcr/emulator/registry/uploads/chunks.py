@@ -97,7 +97,8 @@ async def _write_piece(
             check(connection)
         doomed.enter(connection, key, due_at=due_at)
 
-    await services.database.write(work, durable=False)
+    # An addition: no other request has this key.
+    await services.database.add(work, durable=False)
     reach("piece-doomed")
     is_known, hasher = _find_hasher(services, upload)
     try:

@@ -113,8 +113,9 @@ async def _ensure_repository(services: RegistryServices, target: Target) -> None
 
     if not await services.decision_cache.read(key, find, measure=lambda is_there: 0 if is_there else None):
         create = functools.partial(ensure_repository, services, target=target)
-        # Survives a crash, not power loss: the client can restart an upload.
-        await services.database.write(create, durable=False)
+        # An addition: what exists already is found, and goes by a write alone. Survives a crash, not power
+        # loss: the client can restart an upload.
+        await services.database.add(create, durable=False)
 
 
 def _check_chunk(services: RegistryServices, request: Request, session: Session) -> None:

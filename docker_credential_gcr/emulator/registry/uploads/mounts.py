@@ -27,7 +27,8 @@ async def mount(services: RegistryServices, request: Request, target: Target, di
         blobs.link(connection, repository, digest, now=services.clock.now())
         return True
 
-    mounted = await services.database.write(work)
+    # An addition: the source's link goes by a write alone.
+    mounted = await services.database.add(work)
     if mounted:
         reach("blob-mounted")
     return mounted

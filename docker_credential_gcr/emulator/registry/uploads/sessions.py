@@ -123,7 +123,9 @@ async def append(services: RegistryServices, session: Session, chunks: AsyncIter
             raise UploadUnknown
 
     try:
-        await services.database.write(work, durable=False)
+        # An addition: `sequence` lets one of two requests at one Location through, in whichever order they
+        # come. The repository, and the key's entry in `doomed`, go by a write alone.
+        await services.database.add(work, durable=False)
     except BaseException:
         await discard(services, new)
         raise
@@ -145,7 +147,8 @@ async def finish(
             await cancel(services, session)
             raise DigestInvalid(digest, actual)
         damaged = await _find_damaged(services, session, whole, digest)
-        unused = await services.database.write(
+        # An addition, as in `append`; of two uploads of one blob the second finds the first one's row.
+        unused = await services.database.add(
             lambda connection: _make_blob(services, connection, session, whole, digest, damaged)
         )
     except BaseException:
@@ -177,7 +180,10 @@ def _find_oldest(services: RegistryServices) -> float:
 
 
 def _check_limits(services: RegistryServices, connection: Connection, upload: Upload) -> None:
-    """Raises TooManyRequests if the account, or the server, has too many uploads for one more."""
+    """Raises TooManyRequests if the account, or the server, has too many uploads for one more.
+
+    Uploads that start at the same moment on a shared database do not count each other.
+    """
     limits, since = services.limits, _find_oldest(services)
     count = uploads.count(connection, since=since, most=limits.uploads)
     if count >= limits.uploads:
@@ -225,10 +231,11 @@ def _make_blob(
         if _is_kept(services, old, damaged):
             return list_keys(whole.pieces)
         # The old pieces of the blob are damaged: the new ones replace them.
+        if not blobs.replace_pieces(connection, repository, digest, old=old, new=whole.pieces):
+            return list_keys(whole.pieces)  # another upload has replaced them meanwhile
         unused = list_keys(old)
         for key in unused:
             doomed.enter(connection, key, due_at=1)
-        blobs.replace_pieces(connection, repository, digest, whole.pieces)
     if not doomed.name(connection, list_keys(whole.pieces)):
         raise UploadUnknown
     return unused
