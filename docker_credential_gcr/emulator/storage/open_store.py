@@ -26,7 +26,7 @@ from .object_store import ObjectStore
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, GCSConfig, RetryConfig
 
-_URL = re.compile(r"(s3|gs)://([A-Za-z0-9][A-Za-z0-9._-]{1,254})((?:/[A-Za-z0-9_=-][A-Za-z0-9._=-]*)*)/?")
+_URL = re.compile(r"(s3|gs)://([A-Za-z0-9][A-Za-z0-9._-]{2,254})((?:/[A-Za-z0-9_=-][A-Za-z0-9._=-]*)*)/?")
 # The variables of obstore with an endpoint of S3; the first that is set counts.
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 # One of these groups of variables must be set: without any, obstore asks 169.254.169.254.
