@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from _environment import WHEEL_VARIABLE, Failed, isolated_environ, make_environment, run, temporary_directory
-from benchmarks import against, attacks, request_trace, startup
+from benchmarks import against, attacks, request_trace, scale, startup
 from benchmarks import helper as helper_bench
 from benchmarks.registry import measure as measure_registry
 from benchmarks.revision import build_wheel, find_commit
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
             if AGAINST in options.part:
                 _measure_against(_Bench(work), options)
                 return 0
-            kept = [PARTS[part](_Bench(work), options.quick) for part in options.part or PARTS]
+            kept = [PARTS[part](_Bench(work), options.quick) for part in options.part or DEFAULT_PARTS]
     except Failed as failure:
         print(f"failed: {failure}", file=sys.stderr)
         return 1
@@ -52,11 +52,15 @@ def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/bench", description=__doc__, epilog=more, allow_abbrev=False
     )
-    parser.add_argument("part", nargs="*", choices=[*PARTS, []], metavar="PART", help=" or ".join(PARTS))
+    parser.add_argument("part", nargs="*", choices=[*PARTS, []], metavar="PART", help=_describe_parts())
     parser.add_argument("--quick", action="store_true", help="this Python alone, fewer and shorter runs")
     insist = f"fail when a cached get costs more than {LIMIT} x bare Python, or another limit is not kept"
     parser.add_argument("--assert", dest="insist", action="store_true", help=insist)
     return parser
+
+
+def _describe_parts() -> str:
+    return f"{' or '.join(PARTS)}; without PART all but scale, which needs PostgreSQL"
 
 
 class _Bench:
@@ -130,6 +134,18 @@ def _measure_startup(bench: _Bench, quick: bool) -> bool:
     return kept
 
 
+def _measure_scale(bench: _Bench, quick: bool) -> bool:
+    """Prints the cost of servers on PostgreSQL and an object store; returns whether the limits are kept."""
+    seconds, rounds = (1.0, 1) if quick else (4.0, 5)
+    kept = True
+    for line, is_kept in scale.measure(
+        bench.serve, bench.environ, bench.work / "scale", PROJECT, seconds=seconds, rounds=rounds
+    ):
+        print(line if is_kept else f"{line}: not kept", flush=True)
+        kept &= is_kept
+    return kept
+
+
 def _trace_requests(bench: _Bench, _quick: bool) -> bool:
     """Prints the modules that some requests enter; always returns True."""
     for line in request_trace.measure(bench.environ, bench.work / "trace"):
@@ -162,7 +178,10 @@ PARTS = {
     "registry": _measure_registry,
     "attacks": _measure_attacks,
     "trace": _trace_requests,
+    "scale": _measure_scale,
 }
+# The others need programs of their own: PostgreSQL and SeaweedFS.
+DEFAULT_PARTS = [part for part in PARTS if part != "scale"]
 
 
 def _find_python() -> str:

@@ -146,6 +146,8 @@ def clients(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Runs measurements; the parts are in scripts/bench --help."""
     _install(session, "dev")
+    if "scale" in session.posargs:
+        _install(session, "test-scale")
     _, wheel = _install_wheel(session)
     session.chdir(CHECKOUT)
     measure = ("python", "-B", "scripts/_measurements.py", *session.posargs)

@@ -68,7 +68,7 @@ def measure_memory(server: RegistryServer) -> Memory:
         connection.push_blob(endpoint.repository, *blob)
 
     try:
-        measure_operations(endpoint, CLIENTS, lambda _: None, act, seconds=1, at_most=1)
+        measure_operations([endpoint], CLIENTS, lambda _: None, act, seconds=1, at_most=1)
     finally:
         done.set()
         watcher.join()
@@ -92,7 +92,7 @@ def _fill(server: RegistryServer, stop: int) -> None:
             push_manifest(connection, endpoint.repository, tag, tag)
 
         measure_operations(
-            endpoint, CLIENTS, lambda client: client, act, seconds=300, at_most=-(-count // CLIENTS)
+            [endpoint], CLIENTS, lambda client: client, act, seconds=300, at_most=-(-count // CLIENTS)
         )
 
 
@@ -103,7 +103,7 @@ def _put_rate(server: RegistryServer, seconds: float) -> float:
     def act(connection: Connection, _prepared: object, number: int) -> None:
         push_manifest(connection, endpoint.repository, "tag-000000", f"{fresh} {number}")
 
-    return measure_operations(endpoint, 1, lambda _: None, act, seconds=seconds, at_most=10**9).rate
+    return measure_operations([endpoint], 1, lambda _: None, act, seconds=seconds, at_most=10**9).rate
 
 
 def _get_rate(server: RegistryServer, seconds: float) -> float:

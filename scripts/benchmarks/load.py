@@ -11,7 +11,7 @@ import re
 import shutil
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
 from typing import Any
@@ -111,7 +111,7 @@ Result = tuple[float, float, int] | str
 
 
 def measure_operations(
-    endpoint: Endpoint,
+    endpoints: Sequence[Endpoint],
     clients: int,
     prepare: Callable[[int], Any],
     act: Operation,
@@ -119,10 +119,14 @@ def measure_operations(
     seconds: float,
     at_most: int,
 ) -> Throughput:
-    """Returns the throughput of clients in parallel; `prepare` runs once for each, before the start."""
+    """Returns the throughput of clients in parallel, each at one of the endpoints in turn.
+
+    `prepare` runs once for each, before the start.
+    """
     barrier, ends = FORK.Barrier(clients + 1), FORK.SimpleQueue()
 
     def work(number: int) -> None:
+        endpoint = endpoints[number % len(endpoints)]
         ends.put(_run_operations(endpoint, barrier, prepare(number), act, seconds, at_most))
 
     workers = [FORK.Process(target=work, args=(number,), daemon=True) for number in range(clients)]

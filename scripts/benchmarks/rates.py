@@ -123,7 +123,7 @@ def take_large_gets(clients: int, *, start: int = 0) -> Take:
         def act(connection: Connection, _prepared: object, _number: int) -> None:
             connection.ask("GET", path, expected=expected, headers=headers)
 
-        return measure_operations(endpoint, clients, lambda _: None, act, seconds=seconds, at_most=10**9)
+        return measure_operations([endpoint], clients, lambda _: None, act, seconds=seconds, at_most=10**9)
 
     return take
 
@@ -141,7 +141,7 @@ def put_manifests(server: RegistryServer, seconds: float) -> Throughput:
         tag, manifests = prepared
         put_manifest(connection, endpoint.repository, tag, manifests[number])
 
-    return measure_operations(endpoint, CLIENTS, prepare, act, seconds=seconds, at_most=at_most)
+    return measure_operations([endpoint], CLIENTS, prepare, act, seconds=seconds, at_most=at_most)
 
 
 def take_pushes(size: int, clients: int, at_most: int) -> Take:
@@ -156,7 +156,7 @@ def take_pushes(size: int, clients: int, at_most: int) -> Take:
         def prepare(_client: int) -> Any:
             return make_blobs(content, at_most)
 
-        return measure_operations(endpoint, clients, prepare, act, seconds=seconds, at_most=at_most)
+        return measure_operations([endpoint], clients, prepare, act, seconds=seconds, at_most=at_most)
 
     return take
 
