@@ -80,16 +80,18 @@ TABLE = [
     (".maintenance", "VALUES CONTEXT .database .storage files", "sqlalchemy"),
     (".telemetry", "VALUES CONTEXT", "prometheus_client"),
     (".middleware", "VALUES CONTEXT .next_steps .telemetry", ""),
+    (".stores", ".database .maintenance .settings .storage", ""),
     (
         ".app",
         "VALUES CONTEXT .database .storage .registry .google .control .maintenance .middleware .telemetry "
-        ".data_directory .extra .key_files .shared_keys",
+        ".data_directory .extra .key_files .shared_keys .stores",
         "starlette",
     ),
     (".client", "LEAVES VALUES .next_steps .settings", "requests"),
     (
         ".server",
-        "VALUES .app .client .data_directory .key_files .next_steps .settings .shared_keys .telemetry files",
+        "VALUES .app .client .data_directory .key_files .next_steps .settings .shared_keys .stores "
+        ".telemetry files",
         "cryptography granian uvloop",
     ),
     (".sandbox", "VALUES .client .server .settings errors", ""),

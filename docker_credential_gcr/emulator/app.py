@@ -16,13 +16,6 @@ from docker_credential_gcr.emulator.database.accounts import aws_access_keys
 from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
 from docker_credential_gcr.emulator.database.accounts.key_table import KeyTable
 from docker_credential_gcr.emulator.database.engine.database import Database
-from docker_credential_gcr.emulator.database.engine.errors import (
-    DATABASE_ERRORS,
-    UnusableDatabase,
-    describe_error,
-    translate_error,
-)
-from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.projects import projects
 from docker_credential_gcr.emulator.database.read_cache import ReadCache
 from docker_credential_gcr.emulator.google.dependencies import GoogleServices
@@ -30,7 +23,7 @@ from docker_credential_gcr.emulator.google.grpc import refuse_grpc
 from docker_credential_gcr.emulator.identity.federation.aws_sigv4 import AccessKey
 from docker_credential_gcr.emulator.identity.keys import jws
 from docker_credential_gcr.emulator.identity.signed_urls import UrlSigner
-from docker_credential_gcr.emulator.maintenance.database_identity import check_own_database, record_identity
+from docker_credential_gcr.emulator.maintenance.database_identity import check_new_database
 from docker_credential_gcr.emulator.maintenance.scheduler import CollectionRequest, MaintenanceScheduler
 from docker_credential_gcr.emulator.maintenance.sweeper import sweep
 from docker_credential_gcr.emulator.middleware.host_router import HostRouter
@@ -42,7 +35,6 @@ from docker_credential_gcr.emulator.registry.dialects.public_registries import P
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 from docker_credential_gcr.emulator.runtime.clock import Clock
 from docker_credential_gcr.emulator.sites.hosts import REGISTRY_PATHS
-from docker_credential_gcr.emulator.storage.filesystem import FileStore
 from docker_credential_gcr.emulator.telemetry.metrics import Counts, ProcessCounts
 
 from .data_directory import DataDirectory
@@ -51,6 +43,7 @@ from .gce_instance import CurrentInstance
 from .key_files import KeyFiles
 from .settings import Settings
 from .shared_keys import share_keys
+from .stores import open_database, open_store
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -58,16 +51,6 @@ if TYPE_CHECKING:
     from docker_credential_gcr.emulator.google.metadata.server import MetadataServer
 
     from .control import app as control
-
-# Errors of a database that cannot be used; explain_failure returns their message.
-DATABASE_FAILURES = (UnusableDatabase, *DATABASE_ERRORS)
-
-
-def explain_failure(error: Exception) -> str:
-    """Returns the message about an error that ends the server, or about a full disk that caused it."""
-    if isinstance(error, DATABASE_ERRORS):
-        return describe_error(error, "the database cannot be used")
-    return str(translate_error(error))
 
 
 async def _refuse(error: Exception, scope: Message, receive: Receive, send: Send) -> None:
@@ -104,15 +87,15 @@ class Emulator:
         self._instance = CurrentInstance(settings.instance)
         # Where the keys of all servers on the database are; None if they are the directory's own.
         self.shared_keys: KeyFiles | None = None
-        database = self._open_shared_database(settings.database, counts) if settings.database else None
+        database = self._open_shared_database(counts) if settings.database else None
         self._signer = directory.load_signer()
         self._issuer = directory.load_issuer()
         self._id_tokens = directory.load_id_token_signer()
         self._operator_token = directory.load_operator_token()
-        self._database = database or self._open_own_database(counts)
+        self._database = database or self._open_database(counts)
         self.state = self._build_state()
         self._authenticator = Authenticator(self._signer, self.clock.now)
-        self._store = FileStore(directory.path)
+        self._store = open_store(settings, directory.path)
         self._registry = self._build_registry()
         self.scheduler = MaintenanceScheduler(
             self._database,
@@ -125,12 +108,13 @@ class Emulator:
         self._metadata = LazyApp(self._build_metadata)
         self.app = self._build_app()
 
-    def _open_shared_database(self, url: str, counts: Counts) -> Database:
-        from .database.engine.postgresql.opening import open_database  # needs the extra `scale`
-
-        database = open_database(
-            url, processes=self._settings.workers, observe=counts.count_commit, follow=self.clock.follow
+    def _open_database(self, counts: Counts) -> Database:
+        return open_database(
+            self._settings, self._directory.path, observe=counts.count_commit, follow=self.clock.follow
         )
+
+    def _open_shared_database(self, counts: Counts) -> Database:
+        database = self._open_database(counts)
         if self._directory.is_shared:  # the first worker has copied the keys into it
             return database
         try:
@@ -138,16 +122,6 @@ class Emulator:
         except BaseException:
             database.close()
             raise
-        return database
-
-    def _open_own_database(self, counts: Counts) -> Database:
-        path = self._directory.path
-        check_own_database(path)
-        is_shared = self._settings.workers > 1
-        database = SqliteDatabase(
-            self._directory.database_path, shared=is_shared, observe=counts.count_commit
-        )
-        database.read_now(lambda connection: record_identity(path, connection))
         return database
 
     def _build_app(self) -> App:
@@ -202,7 +176,12 @@ class Emulator:
         )
 
     def prepare(self) -> None:
-        """Prepares the database and the directory; for the first process only, before any process serves."""
+        """Prepares the database and the directory; for the first process only, before any process serves.
+
+        Raises UnusableDatabase.
+        """
+        if self._database.is_remote:
+            self._database.read_now(lambda connection: check_new_database(connection, self._store))
         work = partial(initial_state.prepare, settings=self._settings, now=self.clock.now())
         self._database.write_now(work)
         sweep(self._database, self._store, now=self.clock.now())

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from docker_credential_gcr.emulator.app import DATABASE_FAILURES, Emulator, explain_failure
+from docker_credential_gcr.emulator.app import Emulator
 from docker_credential_gcr.emulator.data_directory import DataDirectory, DataDirectoryError
 from docker_credential_gcr.emulator.key_files import KeyFiles
 from docker_credential_gcr.emulator.runtime.files import format_os_error, private_umask
@@ -22,6 +22,7 @@ from docker_credential_gcr.emulator.runtime.process_limits import (
 )
 from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.emulator.shared_keys import open_key_directory
+from docker_credential_gcr.emulator.stores import STORE_FAILURES, explain_failure
 from docker_credential_gcr.emulator.telemetry.metrics import Counts, ProcessCounts
 from docker_credential_gcr.emulator.telemetry.worker_counts import WorkerCounts
 
@@ -54,7 +55,7 @@ async def run(
 ) -> None:
     """Serves until `stop` is set; while only `draining` is set, /readyz answers that the server stops.
 
-    Raises CannotListen, DataDirectoryError, WorkerFailed, one of DATABASE_FAILURES, and OSError.
+    Raises CannotListen, DataDirectoryError, WorkerFailed, one of STORE_FAILURES, and OSError.
     """
     _check_exposure(settings)
     draining = draining or stop
@@ -132,7 +133,7 @@ def serve(settings: Settings, *, shows_banner: bool = False) -> int:
     try:
         with private_umask():
             _run_until_signal(settings, shows_banner=shows_banner)
-    except (CannotListen, DataDirectoryError, WorkerFailed, *DATABASE_FAILURES) as error:
+    except (CannotListen, DataDirectoryError, WorkerFailed, *STORE_FAILURES) as error:
         message = explain_failure(error)
     except OSError as error:
         message = format_os_error(error)

@@ -12,6 +12,10 @@ from typing import Protocol
 from docker_credential_gcr.emulator.oci.digest import Hasher
 
 
+class UnusableStore(Exception):
+    """The object store cannot be used; the message says why, and holds no secret."""
+
+
 class BlobStore(Protocol):
     """Immutable bytes by key, such as pieces/ab/….
 

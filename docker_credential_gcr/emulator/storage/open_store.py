@@ -20,6 +20,7 @@ from obstore.store import GCSStore, S3Store
 
 from docker_credential_gcr import __version__
 
+from .base import UnusableStore
 from .client_errors import Failure, parse_failure
 from .object_store import ObjectStore
 
@@ -70,10 +71,6 @@ _READ_SILENCE_S = 4
 _WRITE_SILENCE_S = 30
 # obstore's own limit, of a whole response, would end slow pulls.
 _WHOLE_RESPONSE_S = 10**6
-
-
-class UnusableStore(Exception):
-    """The object store cannot be used; the message says why, and holds no secret."""
 
 
 class _Location(NamedTuple):
