@@ -136,9 +136,9 @@ class Emulator:
         )
         return self._middleware.wrap(
             self.state.wrap(sites),
-            self._directory.path,
             touch_database=partial(probes.touch, self._database),
             measure_database=partial(probes.measure, self._database),
+            measure_storage=self._store.measure,
         )
 
     def _build_state(self) -> ControlState:

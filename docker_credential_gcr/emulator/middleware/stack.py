@@ -1,8 +1,7 @@
 """The middleware stack: the order of the layers that every request passes before it reaches a site."""
 
-import shutil
+import math
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
 
 from docker_credential_gcr import __version__
 from docker_credential_gcr.emulator.runtime.asgi import App
@@ -22,6 +21,8 @@ from .trusted_proxies import TrustedProxies
 
 Gauges = Mapping[str, float]
 
+_FREE_SPACE = "gcr_emulator_storage_free_bytes"
+
 
 class MiddlewareStack:
     """One worker's limits, probes, metrics and access log.
@@ -36,7 +37,6 @@ class MiddlewareStack:
         self._limits = settings.limits
         self._drains = settings.drain_s > 0
         self._proxies = settings.trusted_proxies
-        self._has_disk = settings.storage is None
         self._is_stopping = is_stopping
         self._refuse = refuse
         self._log = AccessLog(settings.log_format) if settings.log_format else None
@@ -44,10 +44,10 @@ class MiddlewareStack:
     def wrap(
         self,
         app: App,
-        data: Path,
         *,
         touch_database: Callable[[], Awaitable[None]],
         measure_database: Callable[[], Awaitable[Gauges]],
+        measure_storage: Callable[[], Gauges],
     ) -> App:
         """Returns `app` behind the limits; the outer layers count and log what a limit refuses too."""
         limits = self._limits
@@ -55,12 +55,12 @@ class MiddlewareStack:
         limited = RateLimiter(limits.request_rate, limits.request_burst).wrap(app)
 
         async def describe_metrics() -> tuple[str, bytes]:
-            return self._describe_metrics(data, await measure_database())
+            return self._describe_metrics({**await measure_database(), **measure_storage()})
 
         probes = Probes(
             is_stopping=self._is_stopping,
             touch_database=touch_database,
-            find_free_space=(lambda: shutil.disk_usage(data).free) if self._has_disk else None,
+            find_free_space=lambda: measure_storage().get(_FREE_SPACE, math.inf),
             describe_metrics=describe_metrics,
         )
         checked = check_request_head(bounds.wrap(limited), probes=dict.fromkeys(PATHS, bounds.wrap(probes)))
@@ -76,11 +76,7 @@ class MiddlewareStack:
         if self._log is not None:
             self._log.close()
 
-    def _describe_metrics(self, data: Path, measured: Gauges) -> tuple[str, bytes]:
-        disk = {"gcr_emulator_storage_free_bytes": shutil.disk_usage(data).free} if self._has_disk else {}
-        gauges = {
-            **measured,
-            **disk,
-            "gcr_emulator_log_lines_dropped": 0 if self._log is None else self._log.dropped,
-        }
+    def _describe_metrics(self, measured: Gauges) -> tuple[str, bytes]:
+        dropped = 0 if self._log is None else self._log.dropped
+        gauges = {**measured, "gcr_emulator_log_lines_dropped": dropped}
         return CONTENT_TYPE, format_metrics(self._counts.describe(), gauges, __version__)

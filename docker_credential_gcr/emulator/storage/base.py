@@ -52,3 +52,6 @@ class BlobStore(Protocol):
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yields the keys below the folder `prefix`, which ends with /. Blocks. Raises StorageUnavailable."""
+
+    def measure(self) -> dict[str, float]:
+        """Returns what /metrics shows of the store, by the names of metrics. Raises OSError."""

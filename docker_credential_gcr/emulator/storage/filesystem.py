@@ -7,6 +7,7 @@ power a deleted file may be there again; fsck finds it, gc removes it.
 import asyncio
 import builtins
 import os
+import shutil
 import stat
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from io import FileIO
@@ -36,6 +37,10 @@ class FileStore:
         # Bytes in memory that are not yet written.
         self.waiting_size = 0
         self._reading = 0
+
+    def measure(self) -> dict[str, float]:
+        """Returns the free bytes on the disk."""
+        return {"gcr_emulator_storage_free_bytes": shutil.disk_usage(self._root).free}
 
     async def write(self, key: str, chunks: AsyncIterator[bytes], hasher: Hasher) -> int:
         """Writes a file; hashes and writes each block while the next one arrives."""

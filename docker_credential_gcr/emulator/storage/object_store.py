@@ -58,6 +58,15 @@ class ObjectStore:
         # Multipart uploads whose parts the store may keep.
         self.failed_aborts = 0
 
+    def measure(self) -> dict[str, float]:
+        """Returns whether requests are refused at once, and counts of failures."""
+        return {
+            "gcr_emulator_object_store_refusing": self.breaker.is_open,
+            "gcr_emulator_object_store_errors_total": self.breaker.errors,
+            "gcr_emulator_object_store_failed_deletions_total": self.failed_deletions,
+            "gcr_emulator_object_store_failed_aborts_total": self.failed_aborts,
+        }
+
     async def write(self, key: str, chunks: AsyncIterator[bytes], hasher: Hasher) -> int:
         """Writes an object; hashes each block before it is sent."""
         first: deque[bytes] = deque()

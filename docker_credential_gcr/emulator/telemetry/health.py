@@ -32,13 +32,13 @@ class Probes:
     """ASGI application of the probes.
 
     `touch_database` reads and writes; it raises StorageFull if the disk is full, and any other error if the
-    database cannot be used. `find_free_space` is in bytes, and raises where the disk is gone; None for an
-    object store.
+    database cannot be used. `find_free_space` is in bytes, without a limit for an object store, and raises
+    where the disk is gone.
     """
 
     is_stopping: Callable[[], bool]
     touch_database: Callable[[], Awaitable[None]]
-    find_free_space: Callable[[], int] | None
+    find_free_space: Callable[[], float]
     describe_metrics: Callable[[], Awaitable[tuple[str, bytes]]]
 
     async def __call__(self, scope: Message, _receive: Receive, send: Send) -> None:
@@ -62,7 +62,7 @@ class Probes:
             return 503, _JSON, b'{"status": "stopping"}'
         try:
             await asyncio.wait_for(self.touch_database(), _DATABASE_DEADLINE_S)
-            is_full = self.find_free_space is not None and self.find_free_space() < _MIN_FREE_SIZE
+            is_full = self.find_free_space() < _MIN_FREE_SIZE
         except StorageFull:
             is_full = True
         except Exception as error:  # noqa: BLE001 - any error means unavailable

@@ -11,6 +11,7 @@ from support.servers import moto, seaweedfs
 
 from docker_credential_gcr.emulator.storage.base import BlobStore
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
+from docker_credential_gcr.emulator.telemetry.prometheus import GAUGES, format_metrics
 
 from .fakes import MemoryStore
 
@@ -159,3 +160,22 @@ def test_where_the_bytes_are_is_told_or_unknown(store):
 def test_the_size_of_a_key_is_that_of_its_bytes_or_unknown(store):
     write(store, KEY, b"bytes")
     assert (store.size(KEY), store.size(OTHER), store.size("pieces/ab")) == (5, None, None)
+
+
+def test_what_a_store_measures_is_known_to_the_metrics(store):
+    assert store.measure().keys() <= GAUGES.keys()
+
+
+@seaweedfs.NEEDS
+def test_s1_metrics_of_an_object_store_tell_that_it_refuses_requests(seaweedfs_store):
+    for _ in range(5):
+        seaweedfs_store.breaker.count_failure("down")
+
+    page = format_metrics([], seaweedfs_store.measure(), "1").decode()
+
+    assert [line for line in page.splitlines() if line.startswith("gcr_emulator_object_store")] == [
+        "gcr_emulator_object_store_refusing 1.0",
+        "gcr_emulator_object_store_errors_total 5.0",
+        "gcr_emulator_object_store_failed_deletions_total 0.0",
+        "gcr_emulator_object_store_failed_aborts_total 0.0",
+    ]

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import json
+import math
 
 import pytest
 
@@ -41,7 +42,6 @@ def ask(
     is_stopping=False,
     touch_database=touch,
     free=MIB,
-    has_disk=True,
     find_free=None,
 ):
     """Returns status and body of the probes' response; (0, "") if they pass the request on."""
@@ -60,7 +60,7 @@ def ask(
     probes = Probes(
         is_stopping=lambda: is_stopping,
         touch_database=touch_database,
-        find_free_space=(find_free or (lambda: free)) if has_disk else None,
+        find_free_space=find_free or (lambda: free),
         describe_metrics=describe,
     )
     scope = {"raw_path": path, "method": method, "headers": [(b"host", host)]}
@@ -73,7 +73,7 @@ def ask(
     ("state", "answer"),
     [
         ({}, (200, {"status": "ok", "storage": "ok"})),
-        ({"has_disk": False}, (200, {"status": "ok", "storage": "ok"})),
+        ({"free": math.inf}, (200, {"status": "ok", "storage": "ok"})),
         ({"free": MIB - 1}, (200, {"status": "ok", "storage": "full"})),
         ({"touch_database": find_no_space}, (200, {"status": "ok", "storage": "full"})),
         ({"find_free": find_no_disk}, (503, {"status": "unavailable", "database": "OSError"})),
