@@ -12,6 +12,7 @@ _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 # Reasons without a status, by a word of obstore's text.
 _REASONS = {
     "kind: Timeout": "no answer in time",
+    "InvalidCertificate": "its certificate is not trusted",
     "kind: Connect": "no connection",
     "redirect without LOCATION": "the bucket is in another region",
 }

@@ -311,3 +311,16 @@ def test_a_link_is_signed_for_get_alone_and_names_the_public_endpoint(stub, set_
     assert link.startswith(f"https://images.example.com/bucket/f/{KEY}?X-Amz-Algorithm=")
     assert "&X-Amz-Expires=60&" in link
     assert "secret" not in link
+
+
+def test_failures_are_metrics(hasty_store, stub):
+    stub.intercept = lambda handler: handler.refuse(500, "InternalError")
+    hasty_store.delete([KEY, OTHER, "pieces/ef/three", "pieces/ef/four", "pieces/ef/five"])
+    with pytest.raises(StorageUnavailable):
+        hasty_store.size(KEY)
+    assert hasty_store.measure() == {
+        "gcr_emulator_object_store_refusing": True,
+        "gcr_emulator_object_store_errors_total": 5,
+        "gcr_emulator_object_store_failed_deletions_total": 5,
+        "gcr_emulator_object_store_failed_aborts_total": 0,
+    }

@@ -216,3 +216,18 @@ def test_s9_links_to_a_private_address_are_warned_of(endpoint, is_warned):
     assert (warning is not None) == is_warned
     assert warning is None or warning.endswith("with --storage-public-endpoint")
     assert find_link_warning(endpoint, "https://images.example.com") is None
+
+
+def test_s10_googles_metadata_server_is_asked_where_a_variable_names_it(set_environ, stub):
+    with serving(S3Stub()) as metadata:
+        token = {"access_token": "ya29.temporary", "expires_in": 3600, "token_type": "Bearer"}
+
+        def answer(handler):
+            handler.end(200, json.dumps(token).encode())
+            return True
+
+        metadata.intercept = answer
+        set_environ(GCE_METADATA_HOST=metadata.host)
+        open_store("gs://bucket", endpoint=stub.url)
+        assert [asked.headers["metadata-flavor"] for asked in metadata.requests] == ["Google"]
+    assert stub.requests[0].headers["authorization"] == "Bearer ya29.temporary"
