@@ -1,0 +1,104 @@
+"""docs/scaling.md tells the truth: two servers that start by its commands share all they have."""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import obstore
+import pytest
+from _emulator_process import emulator
+from obstore.store import S3Store
+from support.checkout import DOCS
+from support.child_processes import LIMIT_S
+from support.pages import read_commands
+from support.registry_client import RegistryClient
+from support.servers import postgresql
+from support.servers import seaweedfs as stores
+from support.servers.seaweedfs import SeaweedFs
+
+pytestmark = [postgresql.NEEDS, stores.NEEDS]
+PROGRAMS = Path(sys.executable).parent
+BUCKET = "registry-images"
+# More than a row holds.
+LAYER = bytes(range(256)) * 400
+
+
+@pytest.fixture
+def variables(tmp_path: Path, database_url: str, seaweedfs: SeaweedFs) -> dict[str, str]:
+    """Returns the variables that the page sets, with the values of the test's services."""
+    seaweedfs.create_bucket(BUCKET)
+    (tmp_path / "operator-token").write_text("the-token-of-all-servers")
+    return {
+        "GCR_EMULATOR_DATABASE": database_url,
+        "GCR_EMULATOR_OPERATOR_TOKEN_FILE": str(tmp_path / "operator-token"),
+        "PGPASSFILE": str(tmp_path / "pgpass"),
+        **seaweedfs.environ,
+    }
+
+
+@pytest.fixture
+def urls(tmp_path: Path, variables: dict[str, str], seaweedfs: SeaweedFs) -> Iterator[list[str]]:
+    """Yields the URLs of two servers that run the page's command."""
+    (command,) = find_commands("gcr-emulator serve --host ")
+    command = command.replace("--host 0.0.0.0", "--host 127.0.0.1 --port 0")
+    environ = {"PATH": f"{PROGRAMS}:{os.defpath}", "AWS_ENDPOINT_URL": seaweedfs.url, **variables}
+    shell = ["sh", "-euc", f"exec {command}"]
+    with (
+        emulator(shell, environ=environ, log=tmp_path / "first.log") as first,
+        emulator(shell, environ=environ, log=tmp_path / "second.log") as second,
+    ):
+        yield [first["url"], second["url"]]
+
+
+def test_the_page_sets_the_variables_that_the_test_replaces(variables: dict[str, str]) -> None:
+    words = [word for command in find_commands("export ") for word in shlex.split(command)[1:]]
+
+    assert {word.partition("=")[0] for word in words} == set(variables)
+
+
+def test_two_servers_of_the_page_share_keys_rows_and_bytes(
+    urls: list[str], variables: dict[str, str], seaweedfs: SeaweedFs
+) -> None:
+    first, second = urls
+    create = ["gcr-emulator", "key", "create", "--server", first, "--project", "my-project"]
+    token_file = variables["GCR_EMULATOR_OPERATOR_TOKEN_FILE"]
+
+    created = subprocess.run(
+        [PROGRAMS / create[0], *create[1:], "--account", "ci", "--role", "roles/editor", "--output", "-"],
+        env={"GCR_EMULATOR_TOKEN_FILE": token_file},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+    )
+    assert created.returncode == 0, created.stderr
+    pushing, pulling = (RegistryClient(url, ("_json_key", created.stdout)) for url in (first, second))
+    pushing.push_image("my-project/app", "v1", LAYER)
+    manifest = pulling.get("/v2/my-project/app/manifests/v1")
+    (layer,) = manifest.json()["layers"]
+    blob = pulling.get(f"/v2/my-project/app/blobs/{layer['digest']}")
+    challenge = pulling.call("GET", "/v2/")
+
+    assert (manifest.status_code, blob.status_code, blob.content == LAYER) == (200, 200, True)
+    assert 'realm="https://registry.example.com/v2/token"' in challenge.headers["WWW-Authenticate"]
+    assert list_sizes(seaweedfs) == [len(LAYER)]
+
+
+def find_commands(start: str) -> list[str]:
+    """Returns the page's commands that start so."""
+    return [command for command in read_commands(DOCS / "scaling.md") if command.startswith(start)]
+
+
+def list_sizes(seaweedfs: SeaweedFs) -> list[int]:
+    """Returns the sizes of the pieces in the bucket."""
+    store = S3Store(
+        BUCKET,
+        access_key_id=stores.ACCESS_KEY,
+        secret_access_key=stores.SECRET_KEY,
+        region="us-east-1",
+        endpoint=seaweedfs.url,
+        client_options={"allow_http": True},
+    )
+    return [piece["size"] for page in obstore.list(store, "pieces/") for piece in page]
