@@ -1,74 +1,76 @@
 """Rolling restart: three servers on one database are replaced in turn under load, and no request fails."""
 
+import json
+import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import requests
-from support.images import OCI_CONFIG, OCI_MANIFEST, describe
+from support.registry_client import RegistryClient
 from support.servers.emulators import Replicas, running_replicas
 from support.servers.postgresql import NEEDS, running_cluster
 
+from docker_credential_gcr.pytest_plugin import GcrEmulator
+
 pytestmark = NEEDS
 CLIENTS = 3
-CONFIG = b"{}"
-DESCRIBED = describe(CONFIG, OCI_CONFIG)
-MANIFEST = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": DESCRIBED, "layers": [DESCRIBED]}
+NAME = "my-project/app"
 
 
 @pytest.fixture
 def replicas(tmp_path: Path) -> Iterator[Replicas]:
     with running_cluster() as cluster:
-        options = ("--database", cluster.create_database(), "--drain", "3s")
-        load_balanced = ("--project", "my-project", "--open-remote", "--trusted-proxy", "127.0.0.0/8")
-        with running_replicas(
-            3, tmp_path, *options, *load_balanced, check_s=0.1, trusts_checks=True
-        ) as replicas:
+        options = ("--database", cluster.create_database(), "--trusted-proxy", "127.0.0.0/8", "--drain", "3s")
+        with running_replicas(3, tmp_path, *options, check_s=0.1, trusts_checks=True) as replicas:
             yield replicas
 
 
-def push_and_pull(url: str, number: int) -> list[tuple[str, str, int]]:
-    """Pushes an image and pulls it, each request by a new connection; returns those that failed."""
-    name = f"{url}/v2/my-project/app{number}"
-    blob = f"{name}/blobs/{DESCRIBED['digest']}"
-    calls = [
-        ("POST", f"{name}/blobs/uploads/?digest={DESCRIBED['digest']}", {"data": CONFIG}),
-        ("PUT", f"{name}/manifests/v1", {"json": MANIFEST, "headers": {"Content-Type": OCI_MANIFEST}}),
-        ("GET", f"{name}/manifests/v1", {}),
-        ("GET", blob, {}),
-        ("HEAD", blob, {}),
-    ]
+@pytest.fixture
+def key(replicas: Replicas, tmp_path: Path) -> str:
+    """Returns the key of an editor."""
+    operator = Path(replicas.programs[0].ready["operator_token_file"]).read_text().strip()
     with requests.Session() as session:
-        answers = [session.request(method, url, timeout=60, **options) for method, url, options in calls]
-    return [
-        (answer.request.method or "", answer.url, answer.status_code)
-        for answer in answers
-        if answer.status_code >= 300
-    ]
+        session.headers["Authorization"] = f"Bearer {operator}"
+        emulator = GcrEmulator(session, replicas.front.url, "", tmp_path)
+        emulator.project("my-project")
+        return emulator.key("roles/editor").read_text()
 
 
-def repeat(work: Callable[[], list[tuple[str, str, int]]], stop: threading.Event) -> tuple[int, list[object]]:
-    """Returns how often the work was done until `stop`, and every failure."""
-    done, failures = 0, list[object]()
-    while not stop.is_set():
-        try:
-            failures += work()
-        except requests.RequestException as error:
-            failures.append(repr(error))
-        done += 1
+def push_and_pull(client: RegistryClient, number: int) -> None:
+    """Pushes an image as docker does, and pulls it; each request may go to another server."""
+    name, layer = f"{NAME}{number}", os.urandom(1000)
+    digest = client.push_image(name, "v1", layer)
+    token = client.token(f"repository:{name}:pull")
+    pulled = client.call("GET", f"/v2/{name}/manifests/v1", token=token)
+    assert (pulled.status_code, pulled.headers["Docker-Content-Digest"]) == (200, digest)
+    (described,) = json.loads(pulled.content)["layers"]
+    blob = client.call("GET", f"/v2/{name}/blobs/{described['digest']}", token=token)
+    assert (blob.status_code, blob.content) == (200, layer)
+
+
+def repeat(url: str, key: str, number: int, stop: threading.Event) -> tuple[int, list[str]]:
+    """Returns how many images were pushed and pulled until `stop`, and what failed."""
+    done, failures = 0, list[str]()
+    with requests.Session() as session:
+        client = RegistryClient(url, ("_json_key", key))
+        client.session = session
+        while not stop.is_set():
+            try:
+                push_and_pull(client, number)
+            except (AssertionError, requests.RequestException) as error:
+                failures.append(repr(error))
+            done += 1
     return done, failures
 
 
-def test_s2_no_request_fails_while_three_servers_are_replaced_in_turn(replicas: Replicas) -> None:
-    before = [program.pid for program in replicas.programs]
+def test_s2_no_request_fails_while_three_servers_are_replaced_in_turn(replicas: Replicas, key: str) -> None:
+    before = {program.pid for program in replicas.programs}
     stop = threading.Event()
     with ThreadPoolExecutor(CLIENTS) as threads:
-        clients = [
-            threads.submit(repeat, lambda number=number: push_and_pull(replicas.front.url, number), stop)
-            for number in range(CLIENTS)
-        ]
+        clients = [threads.submit(repeat, replicas.front.url, key, number, stop) for number in range(CLIENTS)]
         try:
             ended = [replicas.restart(number) for number in range(3)]
         finally:
@@ -77,6 +79,5 @@ def test_s2_no_request_fails_while_three_servers_are_replaced_in_turn(replicas: 
 
     assert [status for status, _ in ended] == [0, 0, 0]
     assert [failure for _, failures in results for failure in failures] == []
-    # Each client pushed and pulled all the time; three drains last longer than a few rounds.
-    assert all(done > 3 for done, _ in results)
-    assert not set(before) & {program.pid for program in replicas.programs}
+    assert all(done > 0 for done, _ in results)
+    assert not before & {program.pid for program in replicas.programs}
