@@ -21,6 +21,8 @@ _FIELDS = {"subject", "audience", "claims", "lifetime_s"}
 _ARN = re.compile(r"arn:aws:(?:iam|sts)::([0-9]{12}):[!-~]{1,1000}", re.ASCII)
 # PyJWT and other readers refuse larger ones.
 _MAX_SIZE = 8 * 1024
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html; PostgreSQL indexes no text of 3 KiB.
+_MAX_KEY_ID_SIZE = 128
 
 
 class InvalidTokenRequest(ValueError):
@@ -90,6 +92,8 @@ def parse_aws_key(document: object) -> AccessKey:
     if not all(isinstance(text, str) and text for text in texts) or not isinstance(session_token, str):
         raise InvalidTokenRequest(f"expected the strings {', '.join(names)}, and perhaps session_token")
     key_id, secret, arn, user_id = map(str, texts)
+    if len(key_id) > _MAX_KEY_ID_SIZE:
+        raise InvalidTokenRequest(f"access_key_id has more than AWS's {_MAX_KEY_ID_SIZE} characters")
     match = _ARN.fullmatch(arn)
     if match is None:
         raise InvalidTokenRequest("arn is not of the form arn:aws:iam::ACCOUNT:user/NAME")

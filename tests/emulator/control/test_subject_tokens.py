@@ -103,6 +103,7 @@ AWS = {
         ("awsKeys", {**AWS, "arn": 1}, KEY),
         ("awsKeys", {**AWS, "session_token": 1}, KEY),
         ("awsKeys", {**AWS, "arn": "arn:aws:s3:::bucket"}, ARN),
+        ("awsKeys", {**AWS, "access_key_id": "A" * 129}, "access_key_id has more than AWS's 128 characters"),
     ],
 )
 def test_what_describes_nothing_is_refused(issuer, name, document, message):

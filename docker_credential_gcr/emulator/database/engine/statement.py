@@ -4,7 +4,8 @@ Core takes 40 to 150 µs to execute a statement, the driver 7: every statement t
 way.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import closing, contextmanager
 from typing import Any
 
 from sqlalchemy import ClauseElement, Connection, Dialect, Insert
@@ -35,6 +36,20 @@ class Statement:
         """Returns the first row."""
         row: tuple[Any, ...] | None = self._execute(connection, values).fetchone()
         return row
+
+    @contextmanager
+    def iterate(
+        self, connection: Connection, values: Mapping[str, object]
+    ) -> Iterator[Iterator[tuple[Any, ...]]]:
+        """Yields the rows, each of which is read when it is needed; no other statement runs in the block."""
+        sql, constants = self.compile(connection.dialect)
+        with closing(_driver(connection).cursor()) as cursor:
+            if connection.dialect.name != POSTGRESQL:
+                yield cursor.execute(sql, {**constants, **values})
+                return
+            # `execute` would receive all rows first.
+            with closing(cursor.stream(sql, {**constants, **values})) as rows:
+                yield rows
 
     def run(self, connection: Connection, values: Mapping[str, object]) -> int:
         """Executes a change; returns the number of rows that it changed."""

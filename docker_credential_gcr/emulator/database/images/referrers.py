@@ -3,12 +3,13 @@
 from sqlalchemy import Connection, bindparam, select
 
 from docker_credential_gcr.emulator.database.engine.dialect import as_bytes, insert
+from docker_credential_gcr.emulator.database.engine.statement import Statement
 from docker_credential_gcr.emulator.database.schema import referrers
 
 from .repositories import Repository
 
-_ADD = insert(referrers).on_conflict_do_nothing()
-_PAGE = (
+_ADD = Statement(insert(referrers).on_conflict_do_nothing())
+_SELECT_PAGE = (
     # As bytes: an entry may have megabytes, and decoding doubles the time.
     select(referrers.c.digest, as_bytes(referrers.c.descriptor))
     .where(
@@ -19,12 +20,13 @@ _PAGE = (
     .order_by(referrers.c.digest)
     .limit(bindparam("count"))
 )
-_ANY = (
+_PAGE = Statement(_SELECT_PAGE)
+_PAGE_OF_TYPE = Statement(_SELECT_PAGE.where(referrers.c.artifact_type == bindparam("wanted_type")))
+_ANY = Statement(
     select(referrers.c.digest)
     .where(referrers.c.repository == bindparam("repository_id"), referrers.c.subject == bindparam("about"))
     .limit(1)
 )
-_PAGE_OF_TYPE = _PAGE.where(referrers.c.artifact_type == bindparam("wanted_type"))
 
 
 def add(
@@ -46,13 +48,13 @@ def add(
         "digest": digest,
         "descriptor": descriptor,
     }
-    connection.execute(_ADD, values)
+    _ADD.run(connection, values)
 
 
 def find_any(connection: Connection, repository: Repository, subject: str) -> str | None:
     """Returns the digest of a manifest of the repository with that subject."""
-    values = {"repository_id": repository.id, "about": subject}
-    return connection.execute(_ANY, values).scalar_one_or_none()
+    row = _ANY.one(connection, {"repository_id": repository.id, "about": subject})
+    return None if row is None else str(row[0])
 
 
 def list_page(
@@ -74,7 +76,7 @@ def list_page(
     if artifact_type is not None:
         statement, values["wanted_type"] = _PAGE_OF_TYPE, artifact_type
     found: list[tuple[str, bytes]] = []
-    with connection.execute(statement, values) as rows:
+    with statement.iterate(connection, values) as rows:
         for digest, descriptor in rows:
             size -= len(descriptor) + 1
             if len(found) == count or (found and size < 0):
