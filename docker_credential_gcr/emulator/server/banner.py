@@ -15,9 +15,11 @@ _TEMPORARY = "temporary, deleted when the server stops: --data DIRECTORY keeps i
 def format_banner(ready: ReadyDocument, settings: Settings, projects: Sequence[str]) -> str:
     """Returns the server's address, its projects and data, how to stop it, and the next commands."""
     scheme = "https" if ready.ca else "http"
+    clients = {"clients": settings.external_url} if settings.external_url else {}
     facts = {
+        **clients,
         "projects": _format_projects(projects),
-        "data": ready.data if settings.data else _TEMPORARY,
+        "data": _describe_data(ready, settings),
         **{host: f"{scheme}://{address}" for host, address in ready.sites.items()},
         "stop": "Ctrl-C",
     }
@@ -39,11 +41,18 @@ def format_banner(ready: ReadyDocument, settings: Settings, projects: Sequence[s
     )
 
 
+def _describe_data(ready: ReadyDocument, settings: Settings) -> str:
+    if settings.database is not None:
+        return "in the database, " + (settings.storage or f"and bytes in {ready.data}")
+    return ready.data if settings.data else _TEMPORARY
+
+
 def _find_access(ready: ReadyDocument, settings: Settings, projects: Sequence[str]) -> ServerAccess:
     return ServerAccess(
-        ready.url,
+        settings.external_url or ready.url,
         is_open=settings.open or settings.open_remote,
-        ca=ready.ca,
+        # A load balancer has a certificate of its own.
+        ca=None if settings.external_url else ready.ca,
         token_file=ready.operator_token_file if settings.requires_token else None,
         project=projects[0] if projects else None,
     )

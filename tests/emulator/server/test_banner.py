@@ -84,6 +84,26 @@ Requests:
 """
 
 
+BALANCED = f"""\
+gcr-emulator {__version__} at http://localhost:5000
+
+  clients   https://registry.example.com
+  projects  my-project
+  data      in the database, s3://images
+  stop      Ctrl-C
+
+Next, in another terminal:
+
+  gcr-emulator key create --server https://registry.example.com \\
+      --token-file /srv/data/keys/operator-token --project my-project \\
+      --account ci --role roles/editor --output key.json
+  docker-credential-gcr configure-docker --registries registry.example.com \\
+      --token-source file:key.json
+
+Requests:
+"""
+
+
 @pytest.mark.parametrize(
     ("ready", "settings", "projects", "text"),
     [
@@ -95,8 +115,18 @@ Requests:
             [f"{letter}-project" for letter in "abcdef"],
             TLS_AND_STRICT,
         ),
+        (
+            READY,
+            Settings(
+                database="postgresql://h/n",
+                storage="s3://images",
+                external_url="https://registry.example.com",
+            ),
+            ["my-project"],
+            BALANCED,
+        ),
     ],
-    ids=["kept", "temporary-and-open", "tls-and-strict"],
+    ids=["kept", "temporary-and-open", "tls-and-strict", "balanced"],
 )
 def test_d12_the_banner(ready, settings, projects, text):
     assert format_banner(ready, settings, projects) == text

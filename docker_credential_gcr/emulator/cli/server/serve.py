@@ -86,10 +86,13 @@ _NEEDS = {
 
 
 def _check_shared(options: Mapping[str, Any]) -> None:
-    """Raises UsageError for options of servers that share a database, without that database."""
+    """Raises UsageError for options of servers that share a database, without what they need."""
     for name, needed in _NEEDS.items():
         if options.get(name) is not None and options.get(needed) is None:
             raise click.UsageError(f"--{name.replace('_', '-')} needs --{needed}")
+    if options.get("database") and not (options.get("storage") or options.get("data")):
+        # Their files would be deleted when the server stops, and the database would still name them.
+        raise click.UsageError("--database needs --storage, or --data for the bytes of images")
 
 
 def _build_instance(account: str | None, scopes: tuple[str, ...]) -> Instance | None:

@@ -13,6 +13,7 @@ DATABASE = ("--database", "postgresql://localhost/none")
     [
         (("--storage", "s3://images"), "--storage needs --database"),
         (("--keys", "keys"), "--keys needs --database"),
+        (DATABASE, "--database needs --storage, or --data for the bytes of images"),
         ((*DATABASE, "--storage-endpoint", "http://localhost:8333"), "--storage-endpoint needs --storage"),
         (
             (*DATABASE, "--storage-public-endpoint", "https://store.example.com"),
