@@ -57,6 +57,19 @@ def open_store(settings: Settings, root: Path) -> BlobStore:
     )
 
 
+def find_link_warning(settings: Settings) -> str | None:
+    """Returns why clients may not reach the links of --redirect-blobs. Raises UnusableStore."""
+    if settings.storage is None or not settings.redirect_blobs:
+        return None
+    from .storage import open_store  # as above
+
+    return open_store.find_link_warning(
+        settings.storage,
+        endpoint=settings.storage_endpoint,
+        public_endpoint=settings.storage_public_endpoint,
+    )
+
+
 def explain_failure(error: Exception) -> str:
     """Returns the message about an error that ends the server, or about a full disk that caused it."""
     if isinstance(error, DATABASE_ERRORS):

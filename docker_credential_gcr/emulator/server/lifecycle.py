@@ -22,7 +22,7 @@ from docker_credential_gcr.emulator.runtime.process_limits import (
 )
 from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.emulator.shared_keys import open_key_directory
-from docker_credential_gcr.emulator.stores import STORE_FAILURES, explain_failure
+from docker_credential_gcr.emulator.stores import STORE_FAILURES, explain_failure, find_link_warning
 from docker_credential_gcr.emulator.telemetry.metrics import Counts, ProcessCounts
 from docker_credential_gcr.emulator.telemetry.worker_counts import WorkerCounts
 
@@ -131,6 +131,8 @@ def serve(settings: Settings, *, shows_banner: bool = False) -> int:
     if (warning := raise_open_files_limit()) is not None:
         _say(warning)
     try:
+        if (warning := find_link_warning(settings)) is not None:
+            _say(warning)
         with private_umask():
             _run_until_signal(settings, shows_banner=shows_banner)
     except (CannotListen, DataDirectoryError, WorkerFailed, *STORE_FAILURES) as error:

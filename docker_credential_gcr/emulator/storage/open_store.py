@@ -111,10 +111,20 @@ def open_store(
     return ObjectStore(reads=reads, writes=writes, links=links)
 
 
-def find_link_warning(endpoint: str | None, public_endpoint: str | None) -> str | None:
-    """Returns why clients cannot use the links of --redirect-blobs, if the endpoint is a private address."""
-    host = urlsplit(endpoint or "").hostname
-    if public_endpoint is not None or host is None or not _is_private(host):
+def find_link_warning(
+    url: str,
+    *,
+    endpoint: str | None = None,
+    public_endpoint: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> str | None:
+    """Returns why clients cannot use the links of --redirect-blobs, if the endpoint is a private address.
+
+    Raises UnusableStore.
+    """
+    location = _parse(url, endpoint, public_endpoint, environ)
+    host = urlsplit(location.endpoint or "").hostname
+    if location.public_endpoint is not None or host is None or not _is_private(host):
         return None
     return (
         f"the links of --redirect-blobs name {host}, which clients may not reach: "

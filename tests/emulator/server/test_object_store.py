@@ -137,8 +137,9 @@ def test_a_refused_deletion_is_a_metric_and_keeps_no_push_from_its_success(start
     assert "gcr_emulator_object_store_failed_deletions_total 1.0" in metrics
 
 
-def test_s8_with_redirects_the_get_of_one_object_leads_to_the_store_and_head_never(start, store):
+def test_s8_with_redirects_the_get_of_one_object_leads_to_the_store_and_head_never(start, store, tmp_path):
     client = start("--redirect-blobs")
+    assert "with --storage-public-endpoint" in (tmp_path / "data.stderr").read_text()
     large, two, small = push(client, LARGE), upload_in_two(client, LARGE[1:]), push(client, SMALL)
     link = get(client, large)
     location = link.headers["Location"]

@@ -212,10 +212,13 @@ def test_a_file_of_credentials_that_cannot_be_read_is_told_without_its_text(set_
     ],
 )
 def test_s9_links_to_a_private_address_are_warned_of(endpoint, is_warned):
-    warning = find_link_warning(endpoint, None)
-    assert (warning is not None) == is_warned
-    assert warning is None or warning.endswith("with --storage-public-endpoint")
-    assert find_link_warning(endpoint, "https://images.example.com") is None
+    environ = {} if endpoint is None else {"AWS_ENDPOINT_URL": endpoint}
+    for options in ({"endpoint": endpoint, "environ": {}}, {"environ": environ}):
+        warning = find_link_warning("s3://images", **options)
+        assert (warning is not None) == is_warned
+        assert warning is None or warning.endswith("with --storage-public-endpoint")
+        public = "https://images.example.com"
+        assert find_link_warning("s3://images", public_endpoint=public, **options) is None
 
 
 def test_s10_googles_metadata_server_is_asked_where_a_variable_names_it(set_environ, stub):
