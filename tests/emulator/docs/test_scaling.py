@@ -1,6 +1,7 @@
-"""docs/scaling.md tells the truth: two servers that start by its commands share all they have."""
+"""docs/scaling.md tells the truth: two servers that start by its commands share keys, rows and bytes."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -13,13 +14,12 @@ from _emulator_process import emulator
 from obstore.store import S3Store
 from support.checkout import DOCS
 from support.child_processes import LIMIT_S
-from support.pages import read_commands
+from support.pages import read_commands, read_table
 from support.registry_client import RegistryClient
 from support.servers import postgresql
 from support.servers import seaweedfs as stores
 from support.servers.seaweedfs import SeaweedFs
 
-pytestmark = [postgresql.NEEDS, stores.NEEDS]
 PROGRAMS = Path(sys.executable).parent
 BUCKET = "registry-images"
 # More than a row holds.
@@ -53,12 +53,16 @@ def urls(tmp_path: Path, variables: dict[str, str], seaweedfs: SeaweedFs) -> Ite
         yield [first["url"], second["url"]]
 
 
+@postgresql.NEEDS
+@stores.NEEDS
 def test_the_page_sets_the_variables_that_the_test_replaces(variables: dict[str, str]) -> None:
     words = [word for command in find_commands("export ") for word in shlex.split(command)[1:]]
 
     assert {word.partition("=")[0] for word in words} == set(variables)
 
 
+@postgresql.NEEDS
+@stores.NEEDS
 def test_two_servers_of_the_page_share_keys_rows_and_bytes(
     urls: list[str], variables: dict[str, str], seaweedfs: SeaweedFs
 ) -> None:
@@ -84,6 +88,14 @@ def test_two_servers_of_the_page_share_keys_rows_and_bytes(
     assert (manifest.status_code, blob.status_code, blob.content == LAYER) == (200, 200, True)
     assert 'realm="https://registry.example.com/v2/token"' in challenge.headers["WWW-Authenticate"]
     assert list_sizes(seaweedfs) == [len(LAYER)]
+
+
+def test_the_metrics_to_watch_are_those_that_there_are() -> None:
+    known = {name for name, *_ in read_table((DOCS / "operations.md").read_text("utf-8"), "metric")}
+    watched = re.findall(r"`(gcr_emulator_\w+)`", (DOCS / "scaling-upkeep.md").read_text("utf-8"))
+
+    assert watched
+    assert set(watched) - known == set()
 
 
 def find_commands(start: str) -> list[str]:
