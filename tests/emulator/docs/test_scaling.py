@@ -34,6 +34,7 @@ def variables(tmp_path: Path, database_url: str, seaweedfs: SeaweedFs) -> dict[s
     return {
         "GCR_EMULATOR_DATABASE": database_url,
         "GCR_EMULATOR_OPERATOR_TOKEN_FILE": str(tmp_path / "operator-token"),
+        "GCR_EMULATOR_STORAGE": f"s3://{BUCKET}",
         "PGPASSFILE": str(tmp_path / "pgpass"),
         **seaweedfs.environ,
     }
