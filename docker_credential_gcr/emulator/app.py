@@ -23,7 +23,6 @@ from docker_credential_gcr.emulator.google.grpc import refuse_grpc
 from docker_credential_gcr.emulator.identity.federation.aws_sigv4 import AccessKey
 from docker_credential_gcr.emulator.identity.keys import jws
 from docker_credential_gcr.emulator.identity.signed_urls import UrlSigner
-from docker_credential_gcr.emulator.maintenance.database_identity import check_new_database
 from docker_credential_gcr.emulator.maintenance.scheduler import CollectionRequest, MaintenanceScheduler
 from docker_credential_gcr.emulator.maintenance.sweeper import sweep
 from docker_credential_gcr.emulator.middleware.host_router import HostRouter
@@ -87,6 +86,7 @@ class Emulator:
         self._instance = CurrentInstance(settings.instance)
         # Where the keys of all servers on the database are; None if they are the directory's own.
         self.shared_keys: KeyFiles | None = None
+        self._store = open_store(settings, directory.path)
         database = self._open_shared_database(counts) if settings.database else None
         self._signer = directory.load_signer()
         self._issuer = directory.load_issuer()
@@ -95,7 +95,6 @@ class Emulator:
         self._database = database or self._open_database(counts)
         self.state = self._build_state()
         self._authenticator = Authenticator(self._signer, self.clock.now)
-        self._store = open_store(settings, directory.path)
         self._registry = self._build_registry()
         self.scheduler = MaintenanceScheduler(
             self._database,
@@ -110,7 +109,11 @@ class Emulator:
 
     def _open_database(self, counts: Counts) -> Database:
         return open_database(
-            self._settings, self._directory.path, observe=counts.count_commit, follow=self.clock.follow
+            self._settings,
+            self._directory.path,
+            self._store,
+            observe=counts.count_commit,
+            follow=self.clock.follow,
         )
 
     def _open_shared_database(self, counts: Counts) -> Database:
@@ -176,12 +179,7 @@ class Emulator:
         )
 
     def prepare(self) -> None:
-        """Prepares the database and the directory; for the first process only, before any process serves.
-
-        Raises UnusableDatabase.
-        """
-        if self._database.is_remote:
-            self._database.read_now(lambda connection: check_new_database(connection, self._store))
+        """Prepares the database and the directory; for the first process only, before any process serves."""
         work = partial(initial_state.prepare, settings=self._settings, now=self.clock.now())
         self._database.write_now(work)
         sweep(self._database, self._store, now=self.clock.now())

@@ -13,6 +13,7 @@ from docker_credential_gcr.emulator.database.engine.errors import (
 from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.maintenance.database_identity import (
     DATABASE,
+    check_new_database,
     check_own_database,
     record_identity,
 )
@@ -26,17 +27,21 @@ STORE_FAILURES = (UnusableDatabase, UnusableStore, *DATABASE_ERRORS)
 
 
 def open_database(
-    settings: Settings, root: Path, *, observe: Observe, follow: Callable[[float], None]
+    settings: Settings, root: Path, store: BlobStore, *, observe: Observe, follow: Callable[[float], None]
 ) -> Database:
     """Opens the database, by default the one below `root`; `follow` gets the skew of PostgreSQL's clock.
 
-    Raises UnusableDatabase.
+    Raises UnusableDatabase, also for a new one of PostgreSQL next to a store that has bytes of images.
     """
     if settings.database is not None:
         from .database.engine.postgresql import opening  # needs the extra `scale`
 
         return opening.open_database(
-            settings.database, processes=settings.workers, observe=observe, follow=follow
+            settings.database,
+            processes=settings.workers,
+            check=lambda connection: check_new_database(connection, store),
+            observe=observe,
+            follow=follow,
         )
     check_own_database(root)
     database = SqliteDatabase(root / DATABASE, shared=settings.workers > 1, observe=observe)

@@ -21,15 +21,17 @@ def open_database(
     url: str,
     *,
     processes: int = 1,
+    check: Callable[[Connection], None] = lambda _: None,
     observe: Observe | None = None,
     follow: Callable[[float], None] = lambda _: None,
 ) -> PostgresDatabase:
     """Returns the database, with its schema; `processes` of this server will open it.
 
-    Raises UnusableDatabase, without the URL's password.
+    `check` gets a connection before the schema is created. Raises UnusableDatabase, without the URL's
+    password, and what `check` raises.
     """
     with explain_refusal(url):
-        _check(url, processes)
+        _prepare(url, processes, check)
         database = PostgresDatabase(url, observe=observe, follow=follow)
         try:
             database.connect()
@@ -39,12 +41,13 @@ def open_database(
     return database
 
 
-def _check(url: str, processes: int) -> None:
+def _prepare(url: str, processes: int, check: Callable[[Connection], None]) -> None:
     engine = connect_engine(url)
     try:
         with engine.connect() as connection:
             check_room(lambda query: _fetch(connection, query), processes * CONNECTIONS)
             _check_clock(connection)
+            check(connection)
             prepare(connection)
     finally:
         engine.dispose()
