@@ -9,6 +9,9 @@ from support.images import digest_of
 
 from docker_credential_gcr.emulator.settings import Settings
 
+# An object store has links of its own: tests/emulator/server/test_object_store.py.
+pytestmark = pytest.mark.sqlite("the emulator's own link to a blob")
+
 REPOSITORY = "my-project/app"
 LARGE, SMALL = b"a layer in a file " * 10_000, b"a layer in a row"
 LIFETIME_S = 300

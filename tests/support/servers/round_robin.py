@@ -47,6 +47,8 @@ class RoundRobin:
         self._next = 0
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
+        # asyncio's transports refer to their readers weakly: a task whose client is gone would be lost.
+        self._tasks: set[asyncio.Task[None] | None] = set()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._main, name="round-robin", daemon=True)
         self.port = 0
@@ -91,10 +93,13 @@ class RoundRobin:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        self._tasks.add(task)
         with suppress(OSError, EOFError, asyncio.CancelledError):
             while await self._pass_request(reader, writer):
                 pass
         writer.close()
+        self._tasks.discard(task)
 
     async def _pass_request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Passes one request and its response; returns whether the client's connection can go on."""

@@ -6,6 +6,7 @@ import os
 import pytest
 import requests
 from support.backing_services import serve
+from support.emulator_state import list_pieces
 
 from docker_credential_gcr.emulator.settings import Limits, Settings
 
@@ -91,7 +92,7 @@ def test_t14_an_upload_that_finds_no_room_leaves_nothing_and_may_be_tried_again(
 
     assert call("PATCH", waiting, data=bytes(size)).status_code == 429
 
-    assert list(data.glob("pieces/*/*")) == []
+    assert list_pieces(data) == []
     assert call("DELETE", locations[0]).status_code == 204
     assert call("PATCH", waiting, data=bytes(size)).status_code == 202
 
@@ -100,7 +101,7 @@ def test_upload_whose_time_is_over_is_unknown_and_makes_room(connect, clock, dat
     call = connect("account-one")
     for _ in range(3):
         location = begin(call, os.urandom(100_000)).headers["Location"]
-    assert len(list(data.glob("pieces/*/*"))) == 3
+    assert list_pieces(data) == [100_000] * 3
 
     clock(1_800_000_000 + LIFETIME_S)
     assert call("GET", location).status_code == 204
