@@ -110,7 +110,7 @@ async def _renew(services: RegistryServices, target: Target, blob: Blob) -> None
         repository = find_repository(connection, target)
         return repository is not None and blobs.renew(connection, repository, blob.digest, now=now)
 
-    # An addition: the link, whose instant only grows, goes by a write alone.
+    # An addition: only `write`, which runs alone, deletes the link.
     if not await services.database.add(work):
         raise BlobUnknown(blob.digest)
 

@@ -49,7 +49,7 @@ async def put(services: RegistryServices, request: Request, target: Target, refe
     """Stores a manifest and its tags."""
     await authorize(services, request, target, PUSH)
     push = await manifest_push.receive(services, request, target, reference)
-    # An addition: the blobs and manifests that it names go by a write alone.
+    # An addition: only `write`, which runs alone, deletes the blobs and manifests that it names.
     await services.database.add(lambda connection: manifest_push.store(services, connection, target, push))
     reach("manifest-committed")
     headers = {

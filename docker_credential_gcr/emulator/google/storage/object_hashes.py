@@ -86,6 +86,7 @@ async def _compute(services: GoogleServices, bucket: StorageBucket, digest: str)
             hashes = await _hash(read_pieces(services.store, parse_pieces(pieces), Span(0, size)))
     except FileNotFoundError:
         return None
+    # An addition: two requests compute the same hashes.
     await services.database.add(lambda connection: blob_hashes.add(connection, bucket.id, digest, hashes))
     return hashes
 

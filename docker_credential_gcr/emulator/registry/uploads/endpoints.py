@@ -113,7 +113,7 @@ async def _ensure_repository(services: RegistryServices, target: Target) -> None
 
     if not await services.decision_cache.read(key, find, measure=lambda is_there: 0 if is_there else None):
         create = functools.partial(ensure_repository, services, target=target)
-        # An addition: what exists already is found, and goes by a write alone. Survives a crash, not power
+        # An addition: only `write`, which runs alone, deletes what it finds. Survives a crash, not power
         # loss: the client can restart an upload.
         await services.database.add(create, durable=False)
 

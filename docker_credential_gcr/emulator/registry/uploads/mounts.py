@@ -27,7 +27,7 @@ async def mount(services: RegistryServices, request: Request, target: Target, di
         blobs.link(connection, repository, digest, now=services.clock.now())
         return True
 
-    # An addition: the source's link goes by a write alone.
+    # An addition: only `write`, which runs alone, deletes the source's link.
     mounted = await services.database.add(work)
     if mounted:
         reach("blob-mounted")

@@ -123,8 +123,8 @@ async def append(services: RegistryServices, session: Session, chunks: AsyncIter
             raise UploadUnknown
 
     try:
-        # An addition: `sequence` lets one of two requests at one Location through, in whichever order they
-        # come. The repository, and the key's entry in `doomed`, go by a write alone.
+        # An addition: of two requests at one Location `sequence` accepts one, in any order. Only `write`,
+        # which runs alone, deletes the repository or condemns the key.
         await services.database.add(work, durable=False)
     except BaseException:
         await discard(services, new)
@@ -147,7 +147,7 @@ async def finish(
             await cancel(services, session)
             raise DigestInvalid(digest, actual)
         damaged = await _find_damaged(services, session, whole, digest)
-        # An addition, as in `append`; of two uploads of one blob the second finds the first one's row.
+        # An addition, as in `append`: of two uploads of one blob the second finds the row of the first.
         unused = await services.database.add(
             lambda connection: _make_blob(services, connection, session, whole, digest, damaged)
         )
