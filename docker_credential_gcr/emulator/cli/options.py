@@ -227,7 +227,7 @@ def with_ca(command: F) -> F:
     def run(url: str, ca: Path | None, **options: object) -> object:
         return command(url=url, ca=ca or find_ca(url, os.environ), **options)
 
-    return server_url(_ca_file(_copy_declaration(run, command)))  # type: ignore[return-value]
+    return server_url(_ca_file(copy_declaration(run, command)))  # type: ignore[return-value]
 
 
 def with_server(command: F) -> F:
@@ -237,10 +237,10 @@ def with_server(command: F) -> F:
         token, name = _load_token(token_file, os.environ)
         return command(server=Server(url, token, ca, token_name=name), **options)
 
-    return with_ca(_token_file(_copy_declaration(run, command)))  # type: ignore[return-value]
+    return with_ca(_token_file(copy_declaration(run, command)))  # type: ignore[return-value]
 
 
-def _copy_declaration(run: Callable[..., object], command: Callable[..., object]) -> Callable[..., object]:
+def copy_declaration(run: Callable[..., object], command: Callable[..., object]) -> Callable[..., object]:
     """Returns `run` with the name, the help and the options of the command that it wraps."""
     run.__name__, run.__doc__ = command.__name__, command.__doc__
     run.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
