@@ -182,7 +182,9 @@ class Emulator:
         """Prepares the database and the directory; for the first process only, before any process serves."""
         work = partial(initial_state.prepare, settings=self._settings, now=self.clock.now())
         self._database.write_now(work)
-        sweep(self._database, self._store, now=self.clock.now())
+        # A database that was restored is checked before any bytes are deleted, with --gc-interval 0.
+        if not self._database.is_remote:
+            sweep(self._database, self._store, now=self.clock.now())
         self._directory.remove_older_uploads()
 
     async def _reset(self) -> None:

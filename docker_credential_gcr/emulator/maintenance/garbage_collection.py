@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from docker_credential_gcr.emulator.database.engine.database import BlockingDatabase
 from docker_credential_gcr.emulator.database.images import doomed, garbage, untagged, uploads
 from docker_credential_gcr.emulator.runtime.failpoints import reach
+from docker_credential_gcr.emulator.settings import Limits
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 from docker_credential_gcr.emulator.storage.pieces import is_whole
 
@@ -55,6 +56,18 @@ class Rules:
     # Called between steps: true ends the collection early.
     is_over: Callable[[], bool] = bool
     progress: Progress = SILENT
+
+    @classmethod
+    def find(cls, limits: Limits, *, now: float, older_than_s: float | None, **chosen: Any) -> "Rules":
+        """Returns the rules of a collection that begins now; `older_than_s` None means the limits' delay."""
+        delay_s = limits.unused_lifetime_s if older_than_s is None else older_than_s
+        return cls(
+            # Rows have whole seconds: without a delay, rows of the present second are unused as well.
+            unused_before=now - delay_s + (delay_s == 0),
+            uploads_before=now - limits.upload_lifetime_s,
+            now=now,
+            **chosen,
+        )
 
 
 class Collection:

@@ -79,13 +79,10 @@ class MaintenanceScheduler:
 
     def collect(self, request: CollectionRequest) -> Collected:
         """Collects garbage; blocks on the disk. Raises CollectionBusy while other maintenance runs."""
-        now = self._now()
-        delay_s = self._limits.unused_lifetime_s if request.older_than_s is None else request.older_than_s
-        rules = Rules(
-            # Rows have whole seconds: without a delay, rows of the present second are unused as well.
-            unused_before=now - delay_s + (delay_s == 0),
-            uploads_before=now - self._limits.upload_lifetime_s,
-            now=now,
+        rules = Rules.find(
+            self._limits,
+            now=self._now(),
+            older_than_s=request.older_than_s,
             untagged=request.untagged,
             files=FileStore(self._root) if self._is_alone else None,
             is_over=self._over.is_set,

@@ -97,7 +97,8 @@ def test_d13_manual_page_says_what_the_help_says(run: Run, path: tuple[str, ...]
     assert (code, err) == (0, "")
     head = f'.TH "{title.upper()}" 1 "" "{PROGRAM} {__version__}"\n.SH NAME\n{title} - '
     assert page.replace(r"\-", "-").startswith(head)
-    options = [name for option in command.params for name in option.opts if name.startswith("--")]
+    listed = [option for option in command.params if not getattr(option, "hidden", False)]
+    options = [name for option in listed for name in option.opts if name.startswith("--")]
     shown = page.replace(r"\-", "-")
     assert [name for name in options if name not in shown] == []
     assert "\b" not in page

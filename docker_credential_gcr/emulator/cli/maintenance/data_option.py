@@ -1,9 +1,9 @@
 """Option --data of the commands on a data directory, and the lock of that directory."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,20 +13,35 @@ from docker_credential_gcr.emulator.runtime.files import find_status, private_um
 if TYPE_CHECKING:
     from docker_credential_gcr.emulator.data_directory import DataDirectory
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 directory_type = click.Path(file_okay=False, path_type=Path)
-data_option = click.option(
-    "--data",
-    type=directory_type,
-    required=True,
-    envvar="GCR_EMULATOR_DATA",
-    show_envvar=True,
-    help="The data directory of a server that is stopped.",
+
+
+def _make_option(help_text: str, *, is_required: bool) -> Callable[[F], F]:
+    return click.option(
+        "--data",
+        type=directory_type,
+        required=is_required,
+        envvar="GCR_EMULATOR_DATA",
+        show_envvar=True,
+        help=help_text,
+    )
+
+
+data_option = _make_option("The data directory of a server that is stopped.", is_required=True)
+data_or_database = _make_option(
+    "The data directory of a server that is stopped; with --database, that of a running one.",
+    is_required=False,
 )
 
 
 @contextlib.contextmanager
 def lock_data_directory(path: Path) -> Iterator["DataDirectory"]:
-    """Yields the data directory, locked so that no server can use it. Raises EmulatorError."""
+    """Yields the data directory, locked so that no server can use it. Raises EmulatorError.
+
+    One that was moved is refused, unless `accepts_moved`.
+    """
     from docker_credential_gcr.emulator.data_directory import (
         DataDirectory,
         DataDirectoryError,

@@ -13,8 +13,18 @@ from .data_option import data_option, lock_data_directory
 from .progress import show_progress
 
 
+def _refuse(_context: click.Context, _parameter: click.Parameter, url: str | None) -> None:
+    """Raises UsageError for a PostgreSQL database."""
+    if url is not None:
+        raise click.UsageError(
+            "rebuild makes a new SQLite database: restore PostgreSQL from a back-up, with pg_restore or by "
+            "point-in-time recovery, and check it with gcr-emulator fsck"
+        )
+
+
 @click.command()
 @data_option
+@click.option("--database", hidden=True, expose_value=False, callback=_refuse)
 @click.option(
     "--from",
     "source",

@@ -1,4 +1,4 @@
-"""fsck: checks a data directory, the database itself and against the bytes of blobs and uploads.
+"""fsck of a data directory: checks the database itself, and against the bytes of blobs and uploads.
 
 Reads the SQLite file without schema or migration, as far as a damaged one can be read; changes nothing.
 """
@@ -16,6 +16,7 @@ from .blobs import check_blobs, check_doomed, check_files, check_uploads
 from .context import CheckContext
 from .database import check_containment, check_database, check_manifests
 from .findings import Finding
+from .stored_bytes import Files
 
 _CHECKS: tuple[Callable[[CheckContext], Iterator[Finding]], ...] = (
     check_database,
@@ -52,7 +53,7 @@ def _check(root: Path, *, quick: bool, sparse: bool, progress: Progress) -> Iter
             revision = _find_revision(connection)
             if revision == schema.REVISION:
                 context = CheckContext(
-                    connection, FileStore(root), quick=quick, sparse=sparse, progress=progress
+                    connection, Files(FileStore(root)), quick=quick, sparse=sparse, progress=progress
                 )
                 yield from _run_checks(context)
                 return

@@ -1,19 +1,19 @@
 """Checks of blobs and uploads: compares their rows with the bytes."""
 
-import stat
 from collections.abc import Iterator, Sequence
 
 from docker_credential_gcr.emulator.database.engine.sqlite_file import Row
+from docker_credential_gcr.emulator.database.images.uploads import Upload
 from docker_credential_gcr.emulator.maintenance.progress import BYTES
 from docker_credential_gcr.emulator.maintenance.rowless import (
     find_doomed_keys,
     find_known_keys,
     find_named_keys,
 )
-from docker_credential_gcr.emulator.maintenance.stored_files import hash_files, is_blob_key, list_files
+from docker_credential_gcr.emulator.maintenance.stored_files import is_blob_key
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest
-from docker_credential_gcr.emulator.storage.pieces import Piece, parse_pieces
+from docker_credential_gcr.emulator.storage.pieces import Piece, parse_key, parse_pieces
 
 from .context import CheckContext
 from .findings import Finding
@@ -35,7 +35,8 @@ def find_wrong_blobs(context: CheckContext) -> Iterator[tuple[int, Finding]]:
     """Yields the row's id and the finding of each blob whose bytes are missing or wrong."""
     context.progress.begin("blobs", context.measure("SELECT coalesce(sum(size), 0) FROM blobs"), BYTES)
     for row in context.connection.execute(_BLOBS):
-        if (wrong := _check_blob(context, row)) is not None:
+        wrong = _check_blob(context, row)
+        if wrong is not None and context.is_current("blobs", row["id"], row["pieces"]):
             kind, text = wrong
             yield row["id"], Finding(kind, f"{row['bucket']} {row['digest']}", text)
 
@@ -50,7 +51,7 @@ def _check_blob(context: CheckContext, row: Row) -> tuple[str, str] | None:
     except ValueError as error:
         return "missing-bytes", str(error)
     for piece in pieces:
-        if (wrong := _check_piece(context, piece)) is not None:
+        if (wrong := context.bytes.find_fault(*piece)) is not None:
             return wrong
     size = sum(size for _, size in pieces) if data is None else len(data)
     if size != row["size"]:
@@ -67,46 +68,37 @@ def _check_blob(context: CheckContext, row: Row) -> tuple[str, str] | None:
 def _hash(context: CheckContext, algorithm: str, pieces: Sequence[Piece], data: bytes | None) -> str | None:
     if data is not None:
         return digest_bytes(data, algorithm)
-    if context.quick:
-        return None
-    (digest,) = hash_files(context.store, (key for key, _ in pieces), [algorithm], context.progress)
-    return digest
-
-
-def _check_piece(context: CheckContext, piece: Piece) -> tuple[str, str] | None:
-    key, size = piece
-    try:
-        status = context.store.path(key).stat()
-    except OSError as error:
-        return "missing-bytes", f"{key}: {error.strerror}"
-    if not stat.S_ISREG(status.st_mode):
-        return "missing-bytes", f"{key}: it is not a regular file"
-    if status.st_size != size:
-        return "wrong-size", f"{key}: {status.st_size} bytes, the row says {size}"
-    return None
+    return None if context.quick else context.bytes.hash(pieces, algorithm, context.progress)
 
 
 def check_files(context: CheckContext) -> Iterator[Finding]:
     """Yields files that no row names and that are not doomed."""
     context.progress.begin("files")
-    keys = list(list_files(context.store))
+    keys = context.bytes.list_keys()
     context.progress.begin("files", len(keys))
     known = find_known_keys(context.connection)
     for key in keys:
         if not is_blob_key(key):
             yield Finding("stray-file", key, "no blob's file has such a name")
-        elif not context.store.path(key).is_file():
+        elif not context.bytes.is_regular(key):
             yield Finding("stray-file", key, "it is not a regular file")
-        elif key not in known:
+        elif key not in known and _is_rowless(context, key):
             yield Finding("rowless-bytes", key, "no row names the file")
         context.progress.advance()
+
+
+def _is_rowless(context: CheckContext, key: str) -> bool:
+    """Returns whether a key without a row is of no request in progress, and has not been swept meanwhile."""
+    piece = parse_key(key)
+    is_old = piece is None or Upload(piece[0], owner="").started_at < context.uploads_before
+    return is_old and context.bytes.exists(key)
 
 
 def check_uploads(context: CheckContext) -> Iterator[Finding]:
     """Yields uploads without all bytes that were acknowledged."""
     for row in context.rows("uploads", _UPLOADS):
         size = _count_bytes(context, row)
-        if size != row["size"]:
+        if size != row["size"] and context.is_current("uploads", row["id"], row["pieces"]):
             text = f"{size} bytes, {row['size']} were acknowledged"
             yield Finding("lost-upload", f"upload {row['id']}", text)
 
@@ -124,4 +116,4 @@ def _count_bytes(context: CheckContext, upload: Row) -> int:
         pieces = parse_pieces(upload["pieces"])
     except ValueError:
         return 0
-    return sum(size for key, size in pieces if _check_piece(context, (key, size)) is None)
+    return sum(size for key, size in pieces if context.bytes.find_fault(key, size) is None)

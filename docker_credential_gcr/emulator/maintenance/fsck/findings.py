@@ -1,6 +1,6 @@
 """Findings of fsck: their kinds, the remedy of each kind, and how one is printed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 _RESTORE = "restore or push the bytes again, or leave them out with {rebuild}"
@@ -34,6 +34,23 @@ KINDS = {
     "incomplete-manifest": ("a manifest with references that its repository lacks", "push it again"),
 }
 
+_RESTORE_SHARED = "restore the object, or delete the blob and push it again"
+_RESTORE_DATABASE = "restore the database"
+# kind -> remedy, for a database that several servers share, which has no `rebuild`
+SHARED_REMEDIES = {
+    "astray-row": _RESTORE_DATABASE,
+    "missing-bytes": _RESTORE_SHARED,
+    "wrong-size": _RESTORE_SHARED,
+    "wrong-digest": _RESTORE_SHARED,
+    "rowless-bytes": "delete the object, if no back-up of the database will be restored that may name it",
+    "doomed-bytes": "serve with --gc-interval 0, and delete its row in the table doomed",
+    "lost-upload": "none: it ends 24 hours after its start",
+    "stray-file": "delete it, or move it out of the folder",
+    "unreadable-manifest": "delete it",
+    "wrong-references": "delete the manifest, and push it again",
+    "incomplete-manifest": "push it again",
+}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -55,12 +72,17 @@ def escape_controls(text: str) -> str:
     )
 
 
-def list_remedies(findings: Iterable[Finding], commands: dict[str, str]) -> Iterator[str]:
-    """Yields a line for each remedy; `commands` are the command lines of gc and rebuild."""
+def list_remedies(findings: Iterable[Finding], remedies: Mapping[str, str]) -> Iterator[str]:
+    """Yields a line for each remedy, with the kinds that it is for."""
     found = {finding.kind for finding in findings}
     kinds: dict[str, list[str]] = {}
-    for kind, (_, remedy) in KINDS.items():
+    for kind, remedy in remedies.items():
         if kind in found:
             kinds.setdefault(remedy, []).append(kind)
     for remedy, names in kinds.items():
-        yield f"for {', '.join(names)}: {remedy.format(**commands)}"
+        yield f"for {', '.join(names)}: {remedy}"
+
+
+def name_commands(commands: Mapping[str, str]) -> dict[str, str]:
+    """Returns the remedies for a data directory; `commands` are the command lines of gc and rebuild."""
+    return {kind: remedy.format(**commands) for kind, (_, remedy) in KINDS.items()}

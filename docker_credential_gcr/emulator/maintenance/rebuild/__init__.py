@@ -19,6 +19,7 @@ from docker_credential_gcr.emulator.maintenance.database_identity import (
     is_source,
 )
 from docker_credential_gcr.emulator.maintenance.fsck.context import CheckContext
+from docker_credential_gcr.emulator.maintenance.fsck.stored_bytes import Files
 from docker_credential_gcr.emulator.maintenance.progress import SILENT, Progress
 from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.runtime.files import create_private_file, fsync
@@ -95,11 +96,12 @@ def _fill(root: Path, salvage: Salvage, rebuilt: Rebuilt, now: float, progress: 
         del rebuilt.sources[1:]
     drop_wrong_rows(made, report_loss)
     enter_references(made, report_loss)
-    context = CheckContext(made, FileStore(root), quick=False, sparse=True, progress=progress)
+    store = FileStore(root)
+    context = CheckContext(made, Files(store), quick=False, sparse=True, progress=progress)
     drop_wrong_blobs(context, report_loss)
-    drop_lost_uploads(context)
+    drop_lost_uploads(made, store)
     copy_doomed(salvage)
-    adopt_files(context, now=now)
+    adopt_files(made, store, now=now, progress=progress)
     restore_links(made, now=now)
     drop_named(made)
     for table in ("projects", "service_accounts", "repositories", "manifests", "tags", "blobs"):

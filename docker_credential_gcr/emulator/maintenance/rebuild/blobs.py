@@ -4,13 +4,14 @@ from docker_credential_gcr.emulator.database import schema
 from docker_credential_gcr.emulator.database.engine.sqlite_file import Connection, insert
 from docker_credential_gcr.emulator.maintenance.fsck.blobs import find_wrong_blobs
 from docker_credential_gcr.emulator.maintenance.fsck.context import CheckContext
-from docker_credential_gcr.emulator.maintenance.progress import BYTES
+from docker_credential_gcr.emulator.maintenance.progress import BYTES, Progress
 from docker_credential_gcr.emulator.maintenance.rowless import (
     find_named_keys,
     find_rowless,
     find_wanted,
     find_wanted_digest,
 )
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
 from docker_credential_gcr.emulator.storage.pieces import format_pieces, is_whole
 
 from .rows import ReportLoss
@@ -32,31 +33,29 @@ def drop_wrong_blobs(made: CheckContext, report_loss: ReportLoss) -> None:
         made.connection.execute("DELETE FROM blobs WHERE id = ?", (blob_id,))
 
 
-def adopt_files(made: CheckContext, *, now: float) -> None:
+def adopt_files(new: Connection, store: FileStore, *, now: float, progress: Progress) -> None:
     """Adds the blobs that a manifest names and whose bytes are in files without a row."""
-    made.progress.begin("files without a row", None, BYTES)
-    wanted = find_wanted(made.connection)
-    for keys in list(find_rowless(made.connection, made.store)) if wanted else ():
-        digest = find_wanted_digest(made.store, keys, wanted.keys(), made.progress)
+    progress.begin("files without a row", None, BYTES)
+    wanted = find_wanted(new)
+    for keys in list(find_rowless(new, store)) if wanted else ():
+        digest = find_wanted_digest(store, keys, wanted.keys(), progress)
         if digest is None:
             continue
         # A file belongs to one bucket.
         bucket = wanted[digest].pop()
         if not wanted[digest]:
             del wanted[digest]
-        pieces = [(key, made.store.path(key).stat().st_size) for key in keys]
+        pieces = [(key, store.path(key).stat().st_size) for key in keys]
         bytes_of = {"size": sum(size for _, size in pieces), "pieces": format_pieces(pieces)}
-        insert(
-            made.connection, "blobs", {"bucket": bucket, "digest": digest, **bytes_of, "created_at": int(now)}
-        )
+        insert(new, "blobs", {"bucket": bucket, "digest": digest, **bytes_of, "created_at": int(now)})
 
 
-def drop_lost_uploads(made: CheckContext) -> None:
+def drop_lost_uploads(new: Connection, store: FileStore) -> None:
     """Deletes uploads that have lost bytes: clients start them again."""
-    uploads = made.connection.execute("SELECT id, pieces FROM uploads WHERE pieces IS NOT NULL").fetchall()
+    uploads = new.execute("SELECT id, pieces FROM uploads WHERE pieces IS NOT NULL").fetchall()
     for upload_id, text in uploads:
-        if not is_whole(made.store, text):
-            made.connection.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
+        if not is_whole(store, text):
+            new.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
 
 
 def copy_doomed(salvage: Salvage) -> None:
