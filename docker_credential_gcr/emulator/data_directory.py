@@ -39,6 +39,8 @@ from .operator_token import FORM, parse_operator_token
 
 SIGNING_KEY, ISSUER_KEY, ID_TOKEN_KEY = "signing-key.pem", "issuer-key.pem", "id-token-key.pem"
 OPERATOR_TOKEN = "operator-token"
+# The certificate authority under TLS, see server/tls.py.
+AUTHORITY = ("ca.pem", "ca-key.pem")
 # Creates the content of each.
 NEW_KEYS: Mapping[str, Callable[[], bytes]] = {
     SIGNING_KEY: lambda: Signer.generate().to_pem(),
@@ -62,10 +64,10 @@ class DataDirectory:
     """A data directory, locked until it is closed; created if it is absent, for its owner only.
 
     An existing one may have wider permissions: `narrow_permissions` removes those of others. `shared` is for
-    the other workers of the server that has locked it.
+    the other workers of the server that has locked it, `accepts_moved` for the command that moves it.
     """
 
-    def __init__(self, path: Path, *, shared: bool = False) -> None:
+    def __init__(self, path: Path, *, shared: bool = False, accepts_moved: bool = False) -> None:
         self.path = path.absolute()
         # Whether another process of the server has locked it.
         self.is_shared = shared
@@ -78,7 +80,8 @@ class DataDirectory:
         try:
             _check_unshared(self.path)
             _check_layout(self.path)
-            _check_not_moved(self.path)
+            if not accepts_moved:
+                _check_not_moved(self.path)
             create_private_directory(self.path / "keys")
             self._lock = FileLock(self.path / "lock", timeout=0, mode=0o600)
             self._lock.acquire()
@@ -106,6 +109,11 @@ class DataDirectory:
     def operator_token_path(self) -> Path:
         """Returns the path of the operator token."""
         return self.keys_path / OPERATOR_TOKEN
+
+    def read_keys(self) -> dict[str, bytes]:
+        """Returns the keys that servers on one database would share, by the names of their files."""
+        found = {name: self._keys.find(name) for name in (*NEW_KEYS, *AUTHORITY)}
+        return {name: content for name, content in found.items() if content is not None}
 
     def preset_operator_token(self, token: str) -> None:
         """Replaces the operator token by one that the user has chosen."""

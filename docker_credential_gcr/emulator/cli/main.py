@@ -32,6 +32,7 @@ COMMANDS = {
     "key": "Create, list, disable and delete service account keys.",
     "man": "Print the manual page of the program or of a COMMAND, or write all pages.",
     "migrate": "Bring a PostgreSQL database to the schema of this version, while servers use it.",
+    "move": "Copy a data directory to a PostgreSQL database and an object store.",
     "project": "Create, list and delete projects.",
     "rebuild": "Create a new database from the readable part of the old one, and from the blobs.",
     "repository": "Create, list and delete repositories of Artifact Registry.",
@@ -43,7 +44,7 @@ COMMANDS = {
 
 # The modules of the commands in a folder; each is imported when its command is used.
 FOLDERS = {
-    "maintenance": ("fsck", "gc", "migrate", "rebuild"),
+    "maintenance": ("fsck", "gc", "migrate", "move", "rebuild"),
     "resources": ("account", "credentials", "iam", "image", "key", "project", "repository"),
     "server": ("env", "hosts", "run", "serve", "trust"),
 }

@@ -30,6 +30,10 @@ POINTS = {
     "migration-committed": "the migration is committed",
     "rebuild-written": "the new database is written, the old one not yet replaced",
     "rebuild-placed": "the new database has replaced the old one",
+    "move-object-sent": "an object is in the store, no row is in PostgreSQL",
+    "move-rows-copied": "all rows are copied to PostgreSQL, not committed",
+    "move-marked": "the data directory is marked as moved, the rows are not committed",
+    "move-committed": "the rows are committed",
 }
 
 _armed = os.environ.get("GCR_EMULATOR_CRASH_AT")

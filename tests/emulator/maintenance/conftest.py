@@ -5,6 +5,7 @@ import shutil
 import pytest
 import requests
 from support.images import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, digest_of
+from support.shared_places import SharedPlace
 from support.sqlite_files import ask
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
@@ -130,3 +131,18 @@ def serving(tmp_path, editor_of):
 def registry(serving):
     with serving(limits=Limits(unused_lifetime_s=DAY_S), gc_interval_s=0) as registry:
         yield registry
+
+
+@pytest.fixture
+def place(database_url, seaweedfs, monkeypatch):
+    """Returns an empty database and an empty folder of a bucket; sets the credentials of the store."""
+    for name, value in seaweedfs.environ.items():
+        monkeypatch.setenv(name, value)
+    return SharedPlace(database_url, seaweedfs)
+
+
+@pytest.fixture
+def moved(place, stopped, run):
+    """Returns that place with the content of `fill`, without a server."""
+    assert run("move", "--data", stopped, *place.options)[0] == 0
+    return place

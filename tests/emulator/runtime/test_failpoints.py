@@ -74,6 +74,8 @@ SCENARIOS = {
 }
 STARTS = ["migration-saved", "migration-step", "migration-committed"]
 REBUILDS = ["rebuild-written", "rebuild-placed"]
+# test_move.py stops a move at these.
+MOVES = ["move-object-sent", "move-rows-copied", "move-marked", "move-committed"]
 
 
 @pytest.fixture
@@ -137,7 +139,7 @@ def editor(prepared):
 
 
 def test_every_point_has_a_scenario():
-    assert {*SCENARIOS, *STARTS, *REBUILDS, "snapshot-written"} == set(POINTS)
+    assert {*SCENARIOS, *STARTS, *REBUILDS, *MOVES, "snapshot-written"} == set(POINTS)
 
 
 @pytest.mark.parametrize("point", SCENARIOS)

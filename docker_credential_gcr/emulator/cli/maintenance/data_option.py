@@ -37,7 +37,7 @@ data_or_database = _make_option(
 
 
 @contextlib.contextmanager
-def lock_data_directory(path: Path) -> Iterator["DataDirectory"]:
+def lock_data_directory(path: Path, *, accepts_moved: bool = False) -> Iterator["DataDirectory"]:
     """Yields the data directory, locked so that no server can use it. Raises EmulatorError.
 
     One that was moved is refused, unless `accepts_moved`.
@@ -51,7 +51,7 @@ def lock_data_directory(path: Path) -> Iterator["DataDirectory"]:
     if not find_status(path / "keys"):
         raise EmulatorError(f"{path} is not a data directory of gcr-emulator")
     try:
-        directory = DataDirectory(path)
+        directory = DataDirectory(path, accepts_moved=accepts_moved)
     except DataDirectoryInUse as error:
         raise EmulatorError(f"{path} is in use by a server: stop it first") from error
     except DataDirectoryError as error:
