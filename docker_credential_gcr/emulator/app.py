@@ -199,6 +199,10 @@ class Emulator:
 
     def close(self) -> None:
         """Finishes what is queued."""
+        self.scheduler.stop()
+        if self._database.is_remote:
+            # First: it refuses what it does not answer, which the maintenance may wait for.
+            self._database.close()
         self.scheduler.close()
         self._database.close()
         self._middleware.close()

@@ -144,12 +144,16 @@ class MaintenanceScheduler:
                 if not self._over.is_set():
                     _report(error)
 
-    def close(self) -> None:
-        """Stops the work in progress at its next step and waits for its end; starts no more."""
+    def stop(self) -> None:
+        """Stops the work in progress at its next step; starts no more."""
         self._over.set()
         copying = self._copying
         if copying is not None:
             interrupt(copying)
+
+    def close(self) -> None:
+        """Stops the work in progress and waits for its end."""
+        self.stop()
         self._thread.shutdown()
         # A collection that a request started runs in another thread.
         with self._lock:

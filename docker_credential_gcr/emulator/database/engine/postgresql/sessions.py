@@ -10,8 +10,9 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -42,6 +43,8 @@ _SCAN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_ti
 # Seconds before each further attempt after a lost connection; after a conflict there is no pause.
 _PAUSES = (0.0, 0.2, 0.5)
 _CONFLICTS = 4
+# Seconds that a server waits for its last calls.
+_CLOSE_S = 1.0
 
 
 class Session:
@@ -113,6 +116,9 @@ class SessionThreads:
 
     def __init__(self, engine: Engine, count: int) -> None:
         self._queue: SimpleQueue[tuple[Callable[[Session], Any], Settle] | None] = SimpleQueue()
+        # Of callers without an event loop.
+        self._blocked: set[Future[Any]] = set()
+        self._is_closed = False
         self.sessions = [Session(engine) for _ in range(count)]
         self._threads = [
             threading.Thread(target=self._serve, args=(session,), name="database", daemon=True)
@@ -123,7 +129,10 @@ class SessionThreads:
 
     def submit(self, call: Callable[[Session], Any], settle: Settle) -> None:
         """Has a thread run the call, which then calls `settle`."""
-        self._queue.put((call, settle))
+        if self._is_closed:
+            settle(None, DatabaseUnavailable())
+        else:
+            self._queue.put((call, settle))
 
     async def run(self, call: Callable[[Session], T], limit_s: float) -> T:
         """Returns what the call returns. Raises DatabaseUnavailable if that takes too long."""
@@ -143,24 +152,31 @@ class SessionThreads:
             timer.cancel()
 
     def run_now(self, call: Callable[[Session], T]) -> T:
-        """Returns what the call returns, for a caller without an event loop: blocks."""
+        """Returns what the call returns, for a caller without an event loop: blocks.
+
+        Raises DatabaseUnavailable if the threads are closed meanwhile.
+        """
         result: Future[T] = Future()
-
-        def settle(value: Any, error: BaseException | None) -> None:
-            if error is None:
-                result.set_result(value)
-            else:
-                result.set_exception(error)
-
-        self.submit(call, settle)
-        return result.result()
+        self._blocked.add(result)
+        self.submit(call, partial(_settle, result))
+        try:
+            return result.result()
+        finally:
+            self._blocked.discard(result)
 
     def close(self) -> None:
-        """Runs the calls that wait, then ends the threads and closes the connections."""
+        """Runs the calls that wait, for a second, then refuses the others, and all that come later.
+
+        A PostgreSQL that hangs keeps its threads, which end with the process.
+        """
+        self._is_closed = True
         for _ in self._threads:
             self._queue.put(None)
+        until = time.monotonic() + _CLOSE_S
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, until - time.monotonic()))
+        for result in [*self._blocked]:
+            _settle(result, None, DatabaseUnavailable())
 
     def _serve(self, session: Session) -> None:
         while (job := self._queue.get()) is not None:
@@ -175,14 +191,13 @@ class SessionThreads:
         session.close()
 
 
-def _settle(result: "asyncio.Future[T]", value: Any, error: BaseException | None) -> None:
+def _settle(result: "asyncio.Future[T] | Future[T]", value: Any, error: BaseException | None) -> None:
     # A cancelled caller does not wait for the result, nor does one that was refused meanwhile.
-    if result.done():
-        return
-    if error is None:
-        result.set_result(value)
-    else:
-        result.set_exception(error)
+    with suppress(InvalidStateError, asyncio.InvalidStateError):
+        if error is None:
+            result.set_result(value)
+        else:
+            result.set_exception(error)
 
 
 class _CommitLost(Exception):

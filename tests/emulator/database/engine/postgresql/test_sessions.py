@@ -1,8 +1,11 @@
 """PostgreSQL's sessions: what is run again, what is refused, and which writes run side by side."""
 
 import asyncio
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -331,3 +334,26 @@ def test_a_server_recovers_by_itself_after_a_crash_of_postgresql() -> None:
             assert (list_rows(database), database.version() > version) == (["after", "before"], True)
         finally:
             database.close()
+
+
+def test_a_server_ends_although_postgresql_hangs(database_url: str) -> None:
+    database = open_database(database_url)
+    pids = database.read_now(
+        lambda connection: list(
+            connection.execute(
+                text("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+            ).scalars()
+        )
+    )
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            blocked = threads.submit(list_rows, database)
+            database.close()
+            for call in (blocked.result, lambda: list_rows(database)):
+                with pytest.raises(DatabaseUnavailable):
+                    call()
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
