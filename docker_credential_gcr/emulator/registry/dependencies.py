@@ -30,9 +30,9 @@ def put_bounded(cache: dict[K, V], key: K, value: V, limit: int) -> None:
 class RegistryServices:
     """Stores, settings and caches of one registry.
 
-    `hashers` are those of the latest uploads, each with its number of bytes; an upload without one has its
-    pieces read once when it is finished. `created_ms` is the `created` of image configs, by bucket and
-    digest. With `links`, blobs are answered with redirects.
+    `hashers` are those of the latest uploads; an upload without one has its pieces read once when it is
+    finished. `created_ms` is the `created` of image configs, by bucket and digest. With `links`, blobs are
+    answered with redirects.
     """
 
     database: Database
@@ -48,7 +48,7 @@ class RegistryServices:
     is_open: bool = False
     is_open_to_others: bool = False
     links: UrlSigner | None = None
-    hashers: dict[str, tuple[int, Hasher]] = field(default_factory=dict)
+    hashers: dict[str, Hasher] = field(default_factory=dict)
     created_ms: dict[tuple[str, str], int] = field(default_factory=dict)
 
     @cached_property

@@ -109,7 +109,7 @@ async def _write_piece(
     reach("piece-written")
     whole = size + sum(size for _, size in pieces)
     if is_known:
-        put_bounded(services.hashers, upload.id, (whole, hasher), _CACHED_HASHERS)
+        put_bounded(services.hashers, upload.id, hasher, _CACHED_HASHERS)
     return upload._replace(
         sequence=upload.sequence + 1,
         size=whole,
@@ -123,9 +123,13 @@ def _find_hasher(services: RegistryServices, upload: Upload) -> tuple[bool, Hash
     """Returns a hasher for the next piece, and whether it has all bytes before that."""
     if upload.data is not None:  # the new piece begins with these bytes
         return True, new_hasher("sha256")
-    size, hasher = services.hashers.get(upload.id, (-1, new_hasher("sha256")))
+    hasher = services.hashers.get(upload.id)
+    # The cached hasher may have the bytes of a refused request: another one at the same Location, perhaps of
+    # another server, was accepted.
+    if hasher is None or hasher.hexdigest() != upload.sha256:
+        return False, new_hasher("sha256")
     # A copy, because this request may fail.
-    return size == upload.size, hasher.copy()
+    return True, hasher.copy()
 
 
 async def _chain(first: Iterable[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -153,6 +153,26 @@ def test_after_a_restart_the_digest_so_far_is_not_known_and_found_at_the_end(ser
     assert (server.rows(), server.files(), server.doomed()) == ([], [], [])
 
 
+def test_the_digest_is_of_the_accepted_bytes_when_two_requests_use_one_location(server):
+    """The refused request ends last, and has as many bytes: its hasher is not the upload's."""
+    location, accepted = server.send(LARGE), []
+
+    def send_slowly():
+        yield b"e" * 50_000
+        while not server.doomed():  # the request has not looked up its upload
+            pass
+        accepted.append(server.call("PATCH", location, data=b"a" * 100_000))
+        yield b"e" * 50_000
+
+    refused = server.call("PATCH", location, data=send_slowly())
+    assert (accepted[0].status_code, refused.status_code) == (202, 404)
+    location = server.call("PATCH", accepted[0].headers["Location"], data=SMALL).headers["Location"]
+    claimed, whole = (LARGE + letter * 100_000 + SMALL for letter in (b"e", b"a"))
+    assert [row[2] for row in server.rows()] in ([None], [hashlib.sha256(whole).hexdigest()])
+    wrong = server.call("PUT", f"{location}?digest={digest_of(claimed)}")
+    assert (wrong.status_code, wrong.json()["errors"][0]["code"]) == (400, "DIGEST_INVALID")
+
+
 @pytest.mark.parametrize("chunks", [(SMALL,), (LARGE,), (LARGE, LARGE)])
 @pytest.mark.parametrize("end", ["cancelled", "wrong digest", "wrong digest of more"])
 def test_an_upload_that_ends_without_a_blob_leaves_nothing(server, chunks, end):
