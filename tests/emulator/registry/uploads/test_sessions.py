@@ -154,7 +154,7 @@ def test_after_a_restart_the_digest_so_far_is_not_known_and_found_at_the_end(ser
 
 
 def test_the_digest_is_of_the_accepted_bytes_when_two_requests_use_one_location(server):
-    """The refused request ends last, and has as many bytes: its hasher is not the upload's."""
+    """Lets the refused request end last, with as many bytes: its hasher must not become the upload's."""
     location, accepted = server.send(LARGE), []
 
     def send_slowly():
