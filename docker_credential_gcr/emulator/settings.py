@@ -78,8 +78,8 @@ class Settings:
     # Additional addresses and ports, always without TLS.
     plain: tuple[tuple[str, int], ...] = ()
     data: Path | None = None
-    # The URL of a PostgreSQL database in place of the one in the data directory.
-    database: str | None = None
+    # The URL of a PostgreSQL database, perhaps with a password, in place of the one in the data directory.
+    database: str | None = field(default=None, repr=False)
     # s3://BUCKET/FOLDER or gs://BUCKET/FOLDER in place of the files in the data directory; the URL of the
     # store if it is not Amazon's or Google's, and the one that clients reach it at.
     storage: str | None = None

@@ -1,8 +1,8 @@
-"""Limits as written on the command line."""
+"""Limits as written on the command line, and what a server shows of its settings."""
 
 import pytest
 
-from docker_credential_gcr.emulator.settings import InvalidLimit, Limits
+from docker_credential_gcr.emulator.settings import InvalidLimit, Limits, Settings
 
 
 def test_limits_are_the_defaults_but_for_those_that_are_named() -> None:
@@ -33,3 +33,7 @@ def test_what_is_no_limit_is_refused(texts: tuple[str, ...], message: str) -> No
 def test_unknown_limit_is_refused_with_the_names_of_those_there_are() -> None:
     with pytest.raises(InvalidLimit, match="no such limit: 'upload'; known are manifest_size, "):
         Limits.parse(("upload=1",))
+
+
+def test_the_password_of_the_database_is_not_shown() -> None:
+    assert "s3cr3t" not in repr(Settings(database="postgresql://u:s3cr3t@h/d"))

@@ -33,7 +33,7 @@ from docker_credential_gcr.emulator.sites.ports import InvalidSite, SitePort, pa
 F = TypeVar("F", bound=Callable[..., Any])
 
 # In a URL, or a parameter of libpq.
-_PASSWORD = re.compile(r"//[^/@:]*:[^/@]+@|[?&]password=")
+_PASSWORD = re.compile(r"//[^/@:]*:[^/@]+@|[?&](?:ssl)?password=")
 
 
 def parse_url_option(text: str) -> str:

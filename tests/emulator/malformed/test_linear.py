@@ -128,6 +128,7 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "client.server_url._LABEL": ("fullmatch", ("",)),
     "middleware.host_router._HOST": ("fullmatch", ("", "a:", "[")),
     "middleware.trusted_proxies._WITH_PORT": ("fullmatch", ("", "[", "1.")),
+    "database.engine.postgresql.connections._PORTS": ("fullmatch", ("", "1,")),
     "cli.options._PASSWORD": ("search", ("", "//a:")),
     "data_directory._CREDENTIALS": ("sub", ("", "a://", "a?")),
     "operator_token._TOKEN": ("fullmatch", ("", "a=")),

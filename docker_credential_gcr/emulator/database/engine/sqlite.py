@@ -215,7 +215,10 @@ class _Reader(threading.local):
 
 def _connect(path: Path) -> Engine:
     # AUTOCOMMIT: the writer itself sends BEGIN and COMMIT, and a read never holds an old snapshot.
-    engine = create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    # Parameters, which may be keys, stay out of errors and so out of tracebacks.
+    engine = create_engine(
+        f"sqlite:///{path}", isolation_level="AUTOCOMMIT", poolclass=NullPool, hide_parameters=True
+    )
 
     @event.listens_for(engine, "connect")
     def configure(dbapi_connection: Any, _record: object) -> None:

@@ -1,5 +1,6 @@
 """Connections to PostgreSQL: the URL, the time-outs of each connection, and how many the server has left."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,19 +16,27 @@ from docker_credential_gcr.emulator.database.engine.errors import UnusableDataba
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 _PARAMETERS: dict[str, str | int] = {
     "application_name": "gcr-emulator",
+    "client_encoding": "UTF8",
     # Of one address: the next one of the URL is tried then.
     "connect_timeout": 2,
     "tcp_user_timeout": 10_000,
     # A server that was demoted refuses writes for ever: leave it for the one that was promoted.
     "target_session_attrs": "read-write",
 }
-# Milliseconds. A request waits for none of these longer than ten seconds.
-_LIMITS = (
-    "SET statement_timeout = 10000; SET lock_timeout = 5000; SET idle_in_transaction_session_timeout = 5000"
+# Milliseconds: a request waits for none of these longer than ten seconds. And the isolation: a role or a
+# database may have another default, at which a write has the snapshot of the moment before it got the lock.
+_SETTINGS = (
+    "SET statement_timeout = 10000; SET lock_timeout = 5000; SET idle_in_transaction_session_timeout = 5000; "
+    "SET default_transaction_isolation = 'read committed'"
 )
 # More than there are statements, so that none is prepared twice on a connection.
 _PREPARED = 500
 _SCHEMES = ("postgresql://", "postgres://")
+_MALFORMED = (
+    "the database's URL cannot be parsed: write postgresql://USER:PASSWORD@HOST:PORT/NAME, with "
+    "percent-encoding in the user and the password"
+)
+_PORTS = re.compile(r"[0-9]*(?:,[0-9]*)*")
 
 
 class CannotConnect(UnusableDatabase):
@@ -39,13 +48,19 @@ def parse_url(url: str) -> dict[str, Any]:
     if not url.startswith(_SCHEMES):
         raise UnusableDatabase("the database must be a URL such as postgresql://USER@HOST/NAME")
     try:
-        return {**_PARAMETERS, **conninfo_to_dict(url)}
+        parameters = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         # libpq's message repeats the URL.
-        raise UnusableDatabase(
-            "the database's URL cannot be parsed: write postgresql://USER:PASSWORD@HOST:PORT/NAME, with "
-            "percent-encoding in the user and the password"
-        ) from None
+        raise UnusableDatabase(_MALFORMED) from None
+    if _is_split(url) or not _PORTS.fullmatch(str(parameters.get("port", ""))):
+        raise UnusableDatabase(_MALFORMED)
+    return {**_PARAMETERS, **parameters}
+
+
+def _is_split(url: str) -> bool:
+    """Returns whether the password has a / or @: libpq takes the rest for a host, a port or a name."""
+    user, at, rest = url.partition("://")[2].partition("?")[0].partition("@")
+    return at != "" and ("/" in user or "@" in rest)
 
 
 def describe(url: str) -> str:
@@ -74,6 +89,8 @@ def connect_engine(url: str) -> Engine:
         # AUTOCOMMIT: a read costs one round trip, and a write sends BEGIN and COMMIT itself.
         isolation_level="AUTOCOMMIT",
         poolclass=NullPool,
+        # A traceback has the error's text, and the parameters may be keys.
+        hide_parameters=True,
     )
 
 
@@ -81,7 +98,7 @@ def _connect(parameters: dict[str, Any]) -> psycopg.Connection[Any]:
     connection = psycopg.connect(autocommit=True, **parameters)
     try:
         connection.prepared_max = _PREPARED
-        connection.execute(_LIMITS, prepare=False)
+        connection.execute(_SETTINGS, prepare=False)
     except BaseException:
         connection.close()
         raise

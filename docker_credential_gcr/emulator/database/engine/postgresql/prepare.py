@@ -110,6 +110,9 @@ def _begin(driver: Any) -> None:
 
 
 def _create(connection: Connection) -> None:
+    encoding = connection.exec_driver_sql("SELECT getdatabaseencoding()::text").scalar_one()
+    if encoding != "UTF8":
+        raise UnusableDatabase(f"the database has the encoding {encoding}: create one with ENCODING 'UTF8'")
     schema.metadata.create_all(connection)
     numbers = {schema.ACCESS: 0, schema.CONTROL: 0, schema.IDENTITY: secrets.randbits(62)}
     for subject, number in numbers.items():

@@ -1,13 +1,16 @@
 """Opening a PostgreSQL database: many servers at once, and what is refused with a message."""
 
 import asyncio
+import re
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
+from support.child_processes import LIMIT_S
 from support.servers.ports import choose_ports
 from support.servers.postgresql import NEEDS, Cluster, execute, running_cluster
 
@@ -86,11 +89,19 @@ def test_the_tables_of_another_program_are_left_alone(database_url: str) -> None
     assert str(raised.value) == "the database has a table users of another program: use a database of its own"
 
 
+MALFORMED = (
+    "the database's URL cannot be parsed: write postgresql://USER:PASSWORD@HOST:PORT/NAME, with "
+    "percent-encoding in the user and the password"
+)
 URLS = {
     f"mysql://u:{SECRET}@h/d": "the database must be a URL such as postgresql://USER@HOST/NAME",
     SECRET: "the database must be a URL such as postgresql://USER@HOST/NAME",
-    f"postgresql://u:{SECRET}%zz@h/d": "the database's URL cannot be parsed: write "
-    "postgresql://USER:PASSWORD@HOST:PORT/NAME, with percent-encoding in the user and the password",
+    f"postgresql://u:{SECRET}%zz@h/d": MALFORMED,
+    # libpq takes a part of these passwords for a port, the database's name, or a host, and says so.
+    f"postgresql://u:{SECRET}/x@127.0.0.1/d": MALFORMED,
+    f"postgresql://u:123/{SECRET}@127.0.0.1/d": MALFORMED,
+    f"postgresql://u:x@{SECRET}@127.0.0.1/d": MALFORMED,
+    f"postgresql://u:{SECRET}/d": MALFORMED,
 }
 
 
@@ -108,6 +119,44 @@ def test_a_server_that_does_not_answer_is_named_without_the_password() -> None:
     message = str(raised.value)
     assert message.startswith("cannot use the database d on 127.0.0.1: ")
     assert (SECRET in message, "\n" in message) == (False, False)
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_a_write_sees_what_was_committed_while_it_waited_at_any_default_isolation(
+    postgresql: Cluster, database_url: str, level: str
+) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    execute(postgresql.url(), f"ALTER DATABASE \"{name}\" SET default_transaction_isolation = '{level}'")
+    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    is_first_running = threading.Event()
+
+    def add_row(connection: Connection) -> None:
+        is_first_running.set()
+        while not connection.execute(waiting).scalar_one():
+            pass
+        connection.execute(text("INSERT INTO doomed (key, due_at) VALUES ('x', 1)"))
+
+    def count_rows(connection: Connection) -> int:
+        return int(connection.execute(text("SELECT count(*) FROM doomed")).scalar_one())
+
+    with closing(open_database(database_url)) as database, ThreadPoolExecutor(1) as thread:
+        first = thread.submit(database.write_now, add_row)
+        assert is_first_running.wait(LIMIT_S)
+        assert database.write_now(count_rows) == 1
+        first.result()
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_all_texts_is_refused(
+    postgresql: Cluster, database_url: str, encoding: str
+) -> None:
+    name = f"gcr_{encoding.lower()}"
+    options = f"TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' LOCALE_PROVIDER libc"
+    execute(postgresql.url(), f"CREATE DATABASE {name} {options}")
+    with pytest.raises(UnusableDatabase) as raised:
+        open_database(re.sub(r"gcr_test_\w+", name, database_url))
+    execute(postgresql.url(), f"DROP DATABASE {name}")
+    assert str(raised.value) == f"the database has the encoding {encoding}: create one with ENCODING 'UTF8'"
 
 
 def test_a_clock_that_is_more_than_a_minute_off_is_refused(
