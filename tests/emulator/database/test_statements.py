@@ -21,6 +21,16 @@ from docker_credential_gcr.emulator.database.engine.statement import Statement
 
 CORE = (Select, Insert, Update, Delete, TextClause)
 POSTGRESQL = psycopg_dialect()
+GROWING = {table.name for table in schema.metadata.tables.values()} - {"control", "revisions"}
+# They read tables of few rows, uploads, doomed keys and the journal, in whole.
+SCANNING = {
+    "images.doomed._DUE",
+    "images.doomed._END_WRITES",
+    "images.uploads._COUNT",
+    "images.uploads._COUNT_OF",
+    "journal._LIST",
+    "journal._PRUNE",
+}
 # Statements about a SQLite file alone.
 OF_SQLITE = {"engine.sqlite._VERSION"}
 
@@ -113,3 +123,14 @@ def test_postgresql_accepts_the_statement(server: Any, statement: Any) -> None:
     sql, names = compile_for(POSTGRESQL, statement)
     with server.transaction():
         server.execute(f"EXPLAIN {sql}", dict.fromkeys(names))
+
+
+def test_statements_of_requests_scan_no_table_that_grows_with_the_images(file: sqlite3.Connection) -> None:
+    scanning = set()
+    for name, _, statement in STATEMENTS:
+        if isinstance(statement, Statement) and name not in OF_SQLITE:
+            sql, names = compile_for(SQLITE_DIALECT, statement)
+            plan = file.execute(f"EXPLAIN QUERY PLAN {sql}", dict.fromkeys(names)).fetchall()
+            if any(f"SCAN {table}" == step[3].partition(" USING")[0] for step in plan for table in GROWING):
+                scanning.add(name)
+    assert scanning == SCANNING

@@ -4,7 +4,16 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, LargeBinary, Select, String, bindparam, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    LargeBinary,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects import sqlite
 
 # PostgreSQL's own `insert` loads 19 modules, 17 ms, that SQLite does not need.
@@ -22,14 +31,14 @@ SQLITE_DIALECT = sqlite.dialect(paramstyle="named")
 ALL_ROWS = 2**63 - 1
 
 
-def select_listed(name: str) -> Select[tuple[str]]:
-    """Returns the values of a parameter of `format_list`, for a statement's `IN`."""
+def is_listed(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    """Returns the condition that the value is in the list of a parameter, which `format_list` returns."""
     # The list is one JSON parameter: the statement stays the same for any number of values.
-    return select(_ListedValues(bindparam(name)).table_valued("value").c.value)
+    return _IsListed(column, bindparam(name))
 
 
 def format_list(values: Iterable[str]) -> str:
-    """Returns the parameter of `select_listed`."""
+    """Returns the parameter of `is_listed`."""
     return json.dumps([*values])
 
 
@@ -49,10 +58,18 @@ def as_bytes(column: ColumnElement[str]) -> ColumnElement[bytes]:
     return _Bytes(column)
 
 
-class _ListedValues(FunctionElement[str]):
-    """The function that returns the elements of a JSON list as rows."""
+def has_row(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Returns the condition that a row exists, which an index finds for each row of the statement."""
+    # Without OFFSET 0 PostgreSQL joins whole tables, for each page again.
+    return exists(select(literal_column("1")).where(*conditions).offset(0))
 
-    type = String()
+
+class _IsListed(FunctionElement[bool]):
+    """The condition that a value is in a JSON list.
+
+    Not of the type Boolean: Core would append `= 1` for SQLite, which would no longer use an index.
+    """
+
     inherit_cache = True
 
 
@@ -70,20 +87,24 @@ class _Bytes(FunctionElement[bytes]):
     inherit_cache = True
 
 
+# In SQLite, and in PostgreSQL, which finds the values of an array by an index; rows it would join.
 _FORMATS = {
-    _ListedValues: ("json_each({})", "json_array_elements_text(CAST({} AS json))"),
-    _Position: ("instr({})", "strpos({})"),
+    _IsListed: (
+        "{} IN (SELECT value FROM json_each({}))",
+        "{} = ANY (ARRAY(SELECT json_array_elements_text(CAST({} AS json))))",
+    ),
+    _Position: ("instr({}, {})", "strpos({}, {})"),
     _Bytes: ("CAST({} AS BLOB)", "convert_to({}, 'UTF8')"),
 }
 
 
-@compiles(_ListedValues)
+@compiles(_IsListed)
 @compiles(_Position)
 @compiles(_Bytes)
 def _format(function: FunctionElement[Any], compiler: Any, **options: Any) -> str:
     of_sqlite, of_postgresql = _FORMATS[type(function)]
     form = of_postgresql if compiler.dialect.name == POSTGRESQL else of_sqlite
-    return form.format(compiler.process(function.clause_expr.element, **options))
+    return form.format(*(compiler.process(clause, **options) for clause in function.clauses))
 
 
 # SQLite's clauses lack one attribute that PostgreSQL's compiler reads, the name of a constraint.

@@ -84,7 +84,7 @@ class Statement:
 def find_listed(
     connection: Connection, statement: Statement, digests: Set[str], **values: object
 ) -> set[str]:
-    """Returns those of `digests` that the statement selects: it has `select_listed("digests")`."""
+    """Returns those of `digests` that the statement selects: it has `is_listed(…, "digests")`."""
     if not digests:
         return set()
     return {digest for (digest,) in statement.all(connection, {"digests": format_list(digests), **values})}

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
-from docker_credential_gcr.emulator.database.engine.dialect import format_list, insert, select_listed
+from docker_credential_gcr.emulator.database.engine.dialect import format_list, insert, is_listed
 from docker_credential_gcr.emulator.database.schema import blob_hashes, blobs
 
 _FIND = (
     select(blobs.c.digest, blob_hashes.c.crc32c, blob_hashes.c.md5)
     .join(blob_hashes, blob_hashes.c.blob == blobs.c.id)
-    .where(blobs.c.bucket == bindparam("of_bucket"), blobs.c.digest.in_(select_listed("digests")))
+    .where(blobs.c.bucket == bindparam("of_bucket"), is_listed(blobs.c.digest, "digests"))
 )
 _ADD = (
     insert(blob_hashes)

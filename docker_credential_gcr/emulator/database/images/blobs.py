@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, cast, delete, func, select, update
 
-from docker_credential_gcr.emulator.database.engine.dialect import insert, select_listed
+from docker_credential_gcr.emulator.database.engine.dialect import insert, is_listed
 from docker_credential_gcr.emulator.database.engine.statement import Statement, find_listed
 from docker_credential_gcr.emulator.database.schema import (
     blob_links,
@@ -33,7 +33,7 @@ _LINKED = Statement(
     .join(blob_links, blob_links.c.blob == blobs.c.id)
     .where(
         blobs.c.bucket == bindparam("bucket"),
-        blobs.c.digest.in_(select_listed("digests")),
+        is_listed(blobs.c.digest, "digests"),
         blob_links.c.repository == bindparam("repository"),
     )
 )

@@ -18,13 +18,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from docker_credential_gcr.emulator.database.engine.dialect import format_list, insert, select_listed
+from docker_credential_gcr.emulator.database.engine.dialect import format_list, insert, is_listed
 from docker_credential_gcr.emulator.database.engine.statement import Statement
 from docker_credential_gcr.emulator.database.schema import doomed
 
 CONDEMNED = -1
 _ENTER = Statement(insert(doomed).on_conflict_do_nothing(), columns=["key", "due_at"])
-_LISTED = doomed.c.key.in_(select_listed("keys"))
+_LISTED = is_listed(doomed.c.key, "keys")
 _NAME = Statement(delete(doomed).where(_LISTED, doomed.c.due_at > 0))
 _FIND = Statement(select(doomed.c.key).where(_LISTED))
 _CONDEMN = Statement(update(doomed).where(_LISTED).values(due_at=bindparam("condemned")))

@@ -5,13 +5,13 @@ Both check the same condition, so that a blob that a client relies on meanwhile 
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, delete, exists, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, select, tuple_
 
-from docker_credential_gcr.emulator.database.engine.dialect import insert
+from docker_credential_gcr.emulator.database.engine.dialect import has_row, insert
 from docker_credential_gcr.emulator.database.engine.statement import Statement
 from docker_credential_gcr.emulator.database.schema import blob_links, blobs, manifest_blobs, revisions
 
-_UNNEEDED = (blob_links.c.used_at < bindparam("before")) & ~exists().where(
+_UNNEEDED = (blob_links.c.used_at < bindparam("before")) & ~has_row(
     blobs.c.id == blob_links.c.blob,
     manifest_blobs.c.repository == blob_links.c.repository,
     manifest_blobs.c.digest == blobs.c.digest,
@@ -32,7 +32,7 @@ _REMOVE_LINK = delete(blob_links).where(
     _UNNEEDED,
 )
 
-_UNLINKED = ~exists().where(blob_links.c.blob == blobs.c.id)
+_UNLINKED = ~has_row(blob_links.c.blob == blobs.c.id)
 _FIND_UNLINKED = (
     select(blobs.c.id)
     .where(_UNLINKED, blobs.c.id > bindparam("after"))

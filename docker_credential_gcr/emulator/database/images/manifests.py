@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select
 
-from docker_credential_gcr.emulator.database.engine.dialect import insert, select_listed
+from docker_credential_gcr.emulator.database.engine.dialect import insert, is_listed
 from docker_credential_gcr.emulator.database.engine.statement import Statement, find_listed
 from docker_credential_gcr.emulator.database.schema import manifest_blobs, manifest_children, manifests, tags
 
@@ -24,7 +24,7 @@ _BY_TAG = Statement(
 )
 _KNOWN = Statement(
     select(manifests.c.digest).where(
-        manifests.c.repository == bindparam("repository"), manifests.c.digest.in_(select_listed("digests"))
+        manifests.c.repository == bindparam("repository"), is_listed(manifests.c.digest, "digests")
     )
 )
 _INSERT = insert(manifests)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
-from docker_credential_gcr.emulator.database.engine.dialect import ALL_ROWS, insert
+from docker_credential_gcr.emulator.database.engine.dialect import ALL_ROWS, has_row, insert
 from docker_credential_gcr.emulator.database.engine.statement import Statement
 from docker_credential_gcr.emulator.database.schema import buckets, manifests, repositories
 
@@ -36,7 +36,7 @@ _BELOW = Statement(
         buckets.c.name == bindparam("bucket_name"),
         repositories.c.name >= bindparam("first"),
         repositories.c.name < bindparam("stop"),
-        select(manifests.c.id).where(manifests.c.repository == repositories.c.id).exists(),
+        has_row(manifests.c.repository == repositories.c.id),
     )
     .order_by(repositories.c.name)
     .limit(bindparam("count"))
@@ -49,7 +49,7 @@ _PAGE = (
     .where(
         buckets.c.name.in_(bindparam("bucket_names", expanding=True)),
         repositories.c.name > bindparam("last"),
-        select(manifests.c.id).where(manifests.c.repository == repositories.c.id).exists(),
+        has_row(manifests.c.repository == repositories.c.id),
     )
     .order_by(repositories.c.name)
     .limit(bindparam("count"))

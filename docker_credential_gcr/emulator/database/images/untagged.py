@@ -7,21 +7,22 @@ if one of them has a tag or was pushed recently.
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, TextClause, and_, bindparam, delete, exists, select, text
+from sqlalchemy import Connection, TextClause, and_, bindparam, delete, select, text
 
+from docker_credential_gcr.emulator.database.engine.dialect import has_row
 from docker_credential_gcr.emulator.database.schema import manifest_blobs, manifests, referrers, tags
 
 _subject = manifests.alias("subject_manifest")
 # The conditions that need no recursion: they exclude most manifests that are kept.
 _CANDIDATE = and_(
     manifests.c.uploaded_ms < bindparam("before_ms"),
-    ~exists().where(tags.c.manifest == manifests.c.id),
+    ~has_row(tags.c.manifest == manifests.c.id),
     # An index is deleted before its children, so that it is complete until then.
-    ~exists().where(
+    ~has_row(
         manifest_blobs.c.repository == manifests.c.repository,
         manifest_blobs.c.digest == manifests.c.digest,
     ),
-    ~exists().where(
+    ~has_row(
         referrers.c.manifest == manifests.c.id,
         _subject.c.repository == referrers.c.repository,
         _subject.c.digest == referrers.c.subject,
