@@ -31,7 +31,7 @@ _LOCK_WAIT_S = 600.0
 # A statement that waits for the lock of a table makes all later requests wait: it gives up, and the revision
 # is tried again. An index or a backfill may take as long as it needs.
 _LIMITS = "SET statement_timeout = 0; SET lock_timeout = 1000; SET idle_in_transaction_session_timeout = 0"
-_ATTEMPTS = 60
+_ATTEMPTS = 300
 _PAUSE_S = 1.0
 
 

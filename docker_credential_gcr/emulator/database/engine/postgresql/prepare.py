@@ -49,6 +49,14 @@ _ROWS = {"INSERT": "NEW", "UPDATE": "NEW", "DELETE": "OLD"}
 
 def prepare(connection: Connection) -> None:
     """Creates the schema in an empty database, or checks that of another one. Raises UnusableDatabase."""
+    # Without the lock, which a migration holds for as long as it builds an index.
+    if find_revision(connection) is None:
+        _create_alone(connection)
+    check_revision(connection)
+
+
+def _create_alone(connection: Connection) -> None:
+    """Creates the schema, unless another server has created it meanwhile."""
     driver: Any = connection.connection.dbapi_connection
     _begin(driver)
     try:
@@ -58,7 +66,6 @@ def prepare(connection: Connection) -> None:
         driver.execute("ROLLBACK")
         raise
     driver.execute("COMMIT")
-    check_revision(connection)
 
 
 def check_revision(connection: Connection) -> None:

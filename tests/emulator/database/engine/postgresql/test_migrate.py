@@ -10,11 +10,13 @@ from typing import Any
 
 import psycopg
 import pytest
+import requests
 from support.servers.postgresql import NEEDS, execute
 
 from docker_credential_gcr.emulator.database import migrations, schema
 from docker_credential_gcr.emulator.database.engine.errors import UnusableDatabase
 from docker_credential_gcr.emulator.database.engine.postgresql.migrate import migrate
+from docker_credential_gcr.emulator.database.engine.postgresql.sessions import LOCKS, SCHEMA
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
@@ -96,6 +98,14 @@ def test_s5_eight_processes_migrate_at_once_and_each_revision_runs_once(
         assert [before for before, _ in created].count(None) == 1
         migrated = list(threads.map(lambda _: migrate(database_url, scripts), range(8)))
     assert sorted(migrated) == [EXPANDED, *[("0010", "0010")] * 7]
+
+
+def test_server_starts_while_a_migration_goes_on(database_url: str, tmp_path: Path) -> None:
+    migrate(database_url)
+    with psycopg.connect(database_url, autocommit=True) as migrating:
+        migrating.execute(f"SELECT pg_advisory_lock({LOCKS}, {SCHEMA})")
+        with InThread(Settings(port=0, data=tmp_path / "data", database=database_url)) as ready:
+            assert requests.get(f"{ready.url}/readyz", timeout=30).status_code == 200
 
 
 def test_s5_migration_gives_up_a_lock_that_it_does_not_get_and_tries_again(
