@@ -15,7 +15,7 @@ from docker_credential_gcr.emulator.storage.filesystem import FileStore
 from .blobs import check_blobs, check_doomed, check_files, check_uploads
 from .context import CheckContext
 from .database import check_containment, check_database, check_manifests
-from .findings import Finding
+from .findings import Finding, drop_repeated
 from .stored_bytes import Files
 
 _CHECKS: tuple[Callable[[CheckContext], Iterator[Finding]], ...] = (
@@ -32,16 +32,11 @@ _CHECKS: tuple[Callable[[CheckContext], Iterator[Finding]], ...] = (
 def check(
     root: Path, *, quick: bool = False, sparse: bool = False, progress: Progress = SILENT
 ) -> Iterator[Finding]:
-    """Yields every fault of the data directory, each once; no other process may use the directory meanwhile.
+    """Returns every fault of the data directory, each once; no other process may use the directory meanwhile.
 
     `quick` reads no bytes of blobs; `sparse` accepts incomplete manifests.
     """
-    # SQLite repeats faults, and several checks may find the same unreadable page.
-    seen = set()
-    for finding in _check(root, quick=quick, sparse=sparse, progress=progress):
-        if finding not in seen:
-            seen.add(finding)
-            yield finding
+    return drop_repeated(_check(root, quick=quick, sparse=sparse, progress=progress))
 
 
 def _check(root: Path, *, quick: bool, sparse: bool, progress: Progress) -> Iterator[Finding]:

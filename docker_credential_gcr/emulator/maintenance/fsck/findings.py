@@ -72,6 +72,16 @@ def escape_controls(text: str) -> str:
     )
 
 
+def drop_repeated(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yields each finding once, as soon as it is found."""
+    # SQLite repeats faults, and several checks may find the same unreadable page.
+    seen = set()
+    for finding in findings:
+        if finding not in seen:
+            seen.add(finding)
+            yield finding
+
+
 def list_remedies(findings: Iterable[Finding], remedies: Mapping[str, str]) -> Iterator[str]:
     """Yields a line for each remedy, with the kinds that it is for."""
     found = {finding.kind for finding in findings}

@@ -24,7 +24,7 @@ from docker_credential_gcr.emulator.maintenance.progress import SILENT, Progress
 from .blobs import check_blobs, check_doomed, check_files, check_uploads
 from .context import CheckContext
 from .database import check_containment, check_manifests
-from .findings import Finding
+from .findings import Finding, drop_repeated
 from .stored_bytes import StoredBytes
 
 # PostgreSQL itself keeps rows that refer to others, and has pg_amcheck for its files.
@@ -69,7 +69,7 @@ def check_shared(
                 is_current=partial(_is_current, database),
                 uploads_before=now - _YOUNG_S,
             )
-            yield from dict.fromkeys(finding for step in _CHECKS for finding in step(context))
+            yield from drop_repeated(finding for step in _CHECKS for finding in step(context))
 
 
 def _is_current(database: BlockingDatabase, table: str, row_id: object, pieces: str | None) -> bool:

@@ -27,8 +27,8 @@ _TABLES = (
     # Last: triggers enter the keys of deleted rows here.
     schema.doomed,
 )
-# Rows of one answer: a manifest may have 4 MiB.
-_BATCH = 50
+# Rows of one answer; those of rows with bytes: a manifest may have 4 MiB.
+_BATCH, _SMALL_BATCH = 2000, 50
 
 
 def copy_image_rows(connection: Connection, path: Path, *, outline: bool) -> None:
@@ -38,6 +38,8 @@ def copy_image_rows(connection: Connection, path: Path, *, outline: bool) -> Non
     """
     source: Any = connection.connection.dbapi_connection
     with closing(sqlite3.connect(path, isolation_level=None)) as target:
+        # The file is deleted after use: no flush to the disk is worth its time.
+        target.execute("PRAGMA synchronous=OFF")
         target.execute("BEGIN")
         for table in _TABLES:
             # The scan may run again, after a lost connection.
@@ -48,15 +50,16 @@ def copy_image_rows(connection: Connection, path: Path, *, outline: bool) -> Non
 
 def _copy_table(source: Any, target: sqlite3.Connection, table: Table, *, outline: bool) -> None:
     names = ", ".join(f'"{column.name}"' for column in table.columns)
+    bytes_of = [column for column in table.columns if isinstance(column.type, LargeBinary)]
     values = ", ".join(
         f'substr("{column.name}", 1, 0)'
-        if outline and isinstance(column.type, LargeBinary)
+        if outline and any(column is each for each in bytes_of)
         else f'"{column.name}"'
         for column in table.columns
     )
     marks = ", ".join("?" * len(table.columns))
     # A cursor with a name is one of the server: psycopg fetches the rows of any other all at once.
     with source.cursor(name="image_rows") as rows:
-        rows.itersize = _BATCH
+        rows.itersize = _SMALL_BATCH if bytes_of and not outline else _BATCH
         rows.execute(f"SELECT {values} FROM {table.name}")  # noqa: S608 - names of the schema
         target.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)  # noqa: S608

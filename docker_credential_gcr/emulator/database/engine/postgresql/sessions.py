@@ -38,8 +38,11 @@ _SHARED = f"SELECT pg_advisory_xact_lock_shared({LOCKS}, {WRITES})"
 # A transaction survives the end of this process once PostgreSQL has its COMMIT: only a crash of PostgreSQL
 # itself loses one that was not flushed.
 _UNFLUSHED = "SET LOCAL synchronous_commit = off"
-# One moment for all statements of a read that may take long.
-_SCAN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0"
+# One moment for all statements of a read that may take long, and may write what it has read to a disk.
+_SCAN = (
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; "
+    "SET LOCAL idle_in_transaction_session_timeout = 60000"
+)
 # Seconds before each further attempt after a lost connection; after a conflict there is no pause.
 _PAUSES = (0.0, 0.2, 0.5)
 _CONFLICTS = 4
