@@ -110,6 +110,11 @@ class DataDirectory:
         """Returns the path of the operator token."""
         return self.keys_path / OPERATOR_TOKEN
 
+    @property
+    def is_moved(self) -> bool:
+        """Returns whether `mark_moved` has marked the directory."""
+        return find_status(self.path / MOVED) is not None
+
     def read_keys(self) -> dict[str, bytes]:
         """Returns the keys that servers on one database would share, by the names of their files."""
         found = {name: self._keys.find(name) for name in (*NEW_KEYS, *AUTHORITY)}

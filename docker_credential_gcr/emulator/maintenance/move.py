@@ -15,6 +15,7 @@ from pathlib import Path
 
 from docker_credential_gcr.emulator.database.accounts import key_table
 from docker_credential_gcr.emulator.database.engine.postgresql import row_import
+from docker_credential_gcr.emulator.database.engine.postgresql.connections import describe
 from docker_credential_gcr.emulator.database.engine.sqlite_file import open_database
 from docker_credential_gcr.emulator.oci.digest import new_hasher
 from docker_credential_gcr.emulator.runtime.failpoints import reach
@@ -46,8 +47,9 @@ class Target:
     store: BlobStore
     # The key files by name.
     keys: Mapping[str, bytes]
-    # Marks the data directory.
+    # Marks the data directory; whether an earlier move has marked it.
     mark: Callable[[], None]
+    is_marked: bool
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,12 @@ def move(root: Path, target: Target, progress: Progress) -> Moved | None:
     identity = row_import.find_identity(source)
     with row_import.importing(target.url) as connection:
         if row_import.is_copy(connection, identity, target.url):
-            target.mark()
-            return None
+            if target.is_marked:
+                return None
+            raise CannotMove(
+                f"{describe(target.url)} has the rows of an earlier move of {root}, which may have served "
+                "since: drop that database and create it again, to move the directory again"
+            )
     if (nul := row_import.find_nul(source)) is not None:
         raise CannotMove(f"{nul} has a NUL character, which PostgreSQL cannot store: change or delete it")
     pieces = _find_lacking(_list_pieces(root), target.store)

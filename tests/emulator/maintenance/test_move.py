@@ -109,6 +109,18 @@ def test_moved_directory_is_refused_and_a_second_move_does_nothing(
     check_same(place, stopped)
 
 
+def test_directory_that_was_served_again_after_a_move_is_not_taken_for_moved(
+    run: Any, stopped: Path, place: SharedPlace
+) -> None:
+    assert run("move", "--data", stopped, *place.options)[0] == 0
+    (stopped / "moved-to").unlink()
+    code, out, err = run("move", "--data", stopped, *place.options)
+    assert (code, out) == (1, "")
+    assert f"has the rows of an earlier move of {stopped}" in err
+    assert "drop that database and create it again" in err
+    assert not (stopped / "moved-to").exists()
+
+
 def test_database_with_rows_of_its_own_is_refused(run: Any, stopped: Path, place: SharedPlace) -> None:
     with InThread(place.settings()):
         pass

@@ -41,7 +41,8 @@ def move(data: Path, database: str, storage: Storage, as_json: bool) -> None:
             database,
             store,
             directory.read_keys(),
-            lambda: mark_moved(directory.path, f"{database} and {storage.url}"),
+            mark=lambda: mark_moved(directory.path, f"{database} and {storage.url}"),
+            is_marked=directory.is_moved,
         )
         with report_database_errors():
             try:
