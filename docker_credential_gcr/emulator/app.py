@@ -33,6 +33,7 @@ from docker_credential_gcr.emulator.registry.dependencies import RegistryService
 from docker_credential_gcr.emulator.registry.dialects.public_registries import PublicRegistry
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 from docker_credential_gcr.emulator.runtime.clock import Clock
+from docker_credential_gcr.emulator.runtime.errors import Unavailable
 from docker_credential_gcr.emulator.sites.hosts import REGISTRY_PATHS
 from docker_credential_gcr.emulator.telemetry.metrics import Counts, ProcessCounts
 
@@ -53,13 +54,25 @@ if TYPE_CHECKING:
 
 
 async def _refuse(error: Exception, scope: Message, receive: Receive, send: Send) -> None:
-    """Answers a request that exceeds a limit, in the form of its site's errors."""
-    if scope["raw_path"].startswith(REGISTRY_PATHS):
+    """Answers a request that no site gets, because of a limit or the database, in the form of its site."""
+    path: bytes = scope["raw_path"]
+    if path.startswith(REGISTRY_PATHS):
         await send_error(error, receive, send, headers_only=scope["method"] == "HEAD")
         return
-    from .google.rest import errors as google_errors  # 8 ms, which a ready server does not need
+    # Imports of 8 ms, which a ready server does not need.
+    answer: Any
+    if isinstance(error, Unavailable) and any(name == b"metadata-flavor" for name, _ in scope["headers"]):
+        from .google.metadata.responses import format_unavailable
 
-    answer: Any = google_errors.find_response(error)
+        answer = format_unavailable(error)
+    elif isinstance(error, Unavailable) and path.startswith(b"/_emulator/"):
+        from .control.errors import format_error
+
+        answer = format_error(error)
+    else:
+        from .google.rest.errors import find_response
+
+        answer = find_response(error)
     await answer(scope, receive, send)
 
 

@@ -69,12 +69,14 @@ def handle_errors(check: Check, endpoint: Handler) -> Handler:
             return await endpoint(request)
         # Any error, so that every response is JSON.
         except Exception as error:  # noqa: BLE001
-            return _refuse(translate_error(error))
+            return format_error(error)
 
     return answer
 
 
-def _refuse(error: Exception) -> JSONResponse:
+def format_error(error: Exception) -> JSONResponse:
+    """Returns the response to an error."""
+    error = translate_error(error)
     status = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
     if status is None:
         _logger.error("internal error in request %s", find_request_id(), exc_info=error)

@@ -1,9 +1,14 @@
 """Responses of the metadata server: content, redirects, and error pages."""
 
+import html
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response
+
+from docker_credential_gcr.emulator.request_context import note_reason
+from docker_credential_gcr.emulator.runtime.errors import Unavailable
 
 from .tree import format_etag
 
@@ -43,7 +48,14 @@ def reply(
     return Response(content.encode(), status, {**FLAVOR, **always, **(headers or {})})
 
 
-def format_page(status: int, message: str) -> Response:
+def format_page(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
     """Returns an error page; `message` is HTML."""
     page = _PAGE.format(status=status, phrase=HTTPStatus(status).phrase, message=message)
-    return Response(page.encode(), status, {**FLAVOR, "Content-Type": _HTML})
+    return Response(page.encode(), status, {**FLAVOR, "Content-Type": _HTML, **(headers or {})})
+
+
+def format_unavailable(error: Unavailable) -> Response:
+    """Returns the page for a part of the server that does not answer."""
+    message = str(error)
+    note_reason(message)
+    return format_page(503, f"{html.escape(message[:1].upper() + message[1:])}.", error.headers)

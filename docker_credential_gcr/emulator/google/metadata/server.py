@@ -23,10 +23,11 @@ from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.identity.administrators import find_forwarding_header
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 from docker_credential_gcr.emulator.request_context import find_request_id, note_member
+from docker_credential_gcr.emulator.runtime.errors import Unavailable
 from docker_credential_gcr.emulator.sites.hosts import is_safe_from_rebinding
 
 from .query_options import Options, parse_options
-from .responses import IDENTITY, JSON, TEXT, Refused, format_page, redirect, reply
+from .responses import IDENTITY, JSON, TEXT, Refused, format_page, format_unavailable, redirect, reply
 from .tokens import AccessTokenCache, find_account, issue_id_token, narrow_scopes
 from .tree import (
     Directory,
@@ -85,6 +86,8 @@ class MetadataServer:
             return
         except Refused as refusal:
             response = format_page(refusal.status, str(refusal))
+        except Unavailable as error:
+            response = format_unavailable(error)
         # Every other exception becomes the metadata server's page too: clients look for its header.
         except Exception:
             _logger.exception("internal error in request %s", find_request_id())
