@@ -9,9 +9,10 @@ A key is entered in a separate transaction before its bytes are written; the tra
 deletes the entry. When a row is deleted, a trigger enters the row's keys again, due at once. The sweeper
 condemns due keys, deletes the bytes, and then the entries: after a crash in between the entry is still there.
 
-An entry need not be flushed. A crash of the process loses no commit. A loss of power may lose the entry and
-leave a file, which fsck reports and `gc --data` removes. The row that names the key is committed later in the
-same log, so it never survives without the deletion of the entry.
+In SQLite an entry need not be flushed. A crash of the process loses no commit. A loss of power may lose the
+entry and leave a file, which fsck reports and `gc --data` removes. The row that names the key is committed
+later in the same log, so it never survives without the deletion of the entry. A crash of PostgreSQL costs
+commits that were not flushed, so there an entry is flushed before the first byte is sent to the store.
 """
 
 from collections.abc import Sequence

@@ -97,8 +97,8 @@ async def _write_piece(
             check(connection)
         doomed.enter(connection, key, due_at=due_at)
 
-    # An addition: no other request has this key.
-    await services.database.add(work, durable=False)
+    # An addition: no other request has this key. The object outlives a crash of PostgreSQL, and so must this.
+    await services.database.add(work, durable=services.database.is_remote)
     reach("piece-doomed")
     is_known, hasher = _find_hasher(services, upload)
     try:
