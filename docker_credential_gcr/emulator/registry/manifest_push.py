@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.images import blobs, manifests, referrers
+from docker_credential_gcr.emulator.database.images.blobs import Blob
 from docker_credential_gcr.emulator.database.images.manifests import Summary
 from docker_credential_gcr.emulator.database.images.repositories import Repository
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
@@ -134,10 +135,19 @@ async def _find_created_ms(services: RegistryServices, target: Target, config: D
 
 
 async def _read_config(services: RegistryServices, target: Target, config: Descriptor) -> bytes | None:
-    blob = await services.database.read(lambda connection: find_blob(connection, target, config.digest))
+    def find(connection: Connection) -> Blob | None:
+        return find_blob(connection, target, config.digest)
+
+    blob = await services.database.read(find)
     if blob is None or blob.size > services.limits.manifest_size:
         return None
     if blob.data is not None:
         return blob.data
     blocks = read_pieces(services.store, parse_pieces(blob.pieces), Span(0, blob.size))
-    return b"".join([block async for block in blocks])
+    try:
+        return b"".join([block async for block in blocks])
+    except FileNotFoundError:
+        # A collection may have deleted the blob since its row was read; `store` then refuses the manifest.
+        if await services.database.read(find) is None:
+            return None
+        raise
