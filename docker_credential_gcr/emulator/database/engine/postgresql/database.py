@@ -9,6 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.engine.database import Observe
+from docker_credential_gcr.emulator.runtime.errors import DatabaseUnavailable
 
 from .connections import connect_engine
 from .sessions import Session, SessionThreads
@@ -44,7 +45,7 @@ class PostgresDatabase:
         self._engine = connect_engine(url)
         self._validation = Validation(self._engine, follow)
         self._threads = SessionThreads(self._engine, _THREADS)
-        self._scanning = asyncio.Lock()
+        self._scanning = asyncio.Semaphore(1)
         self._alone = asyncio.Semaphore(_ALONE)
         self._together = asyncio.Semaphore(_TOGETHER)
 
@@ -68,8 +69,11 @@ class PostgresDatabase:
 
     async def scan(self, work: Work[T]) -> T:
         """Returns what `work` reads, all of one moment; one scan at a time."""
-        async with self._scanning:
+        await _acquire(self._scanning, _LONGEST_S)
+        try:
             return await self._threads.run(partial(Session.scan, work=work), _LONGEST_SCAN_S)
+        finally:
+            self._scanning.release()
 
     def scan_now(self, work: Work[T]) -> T:
         """Scans as `scan` does, for callers without an event loop: blocks, for however long it takes."""
@@ -77,18 +81,21 @@ class PostgresDatabase:
 
     async def write(self, work: Work[T], *, durable: bool = True) -> T:
         """Runs `work` alone: no other write of any server runs meanwhile."""
-        async with self._alone:
-            return await self._write(work, alone=True, durable=durable)
+        return await self._write(work, alone=True, durable=durable)
 
     async def add(self, work: Work[T], *, durable: bool = True) -> T:
         """Runs `work` while other additions run, but no write of `write`."""
-        async with self._together:
-            return await self._write(work, alone=False, durable=durable)
+        return await self._write(work, alone=False, durable=durable)
 
     async def _write(self, work: Work[T], *, alone: bool, durable: bool) -> T:
         began = time.perf_counter()
-        call = partial(Session.write, work=work, alone=alone, durable=durable)
-        result = await self._threads.run(call, _LONGEST_S)
+        running = self._alone if alone else self._together
+        await _acquire(running, _LONGEST_S)
+        try:
+            call = partial(Session.write, work=work, alone=alone, durable=durable)
+            result = await self._threads.run(call, began + _LONGEST_S - time.perf_counter())
+        finally:
+            running.release()
         self._count(began)
         return result
 
@@ -125,3 +132,14 @@ class PostgresDatabase:
         self._threads.close()
         self._validation.close()
         self._engine.dispose()
+
+
+async def _acquire(semaphore: asyncio.Semaphore, limit_s: float) -> None:
+    """Waits for the semaphore. Raises DatabaseUnavailable if that takes too long."""
+    if not semaphore.locked():  # `wait_for` starts a task
+        await semaphore.acquire()
+        return
+    try:
+        await asyncio.wait_for(semaphore.acquire(), limit_s)
+    except asyncio.TimeoutError:
+        raise DatabaseUnavailable from None

@@ -147,8 +147,14 @@ class SessionThreads:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(_settle, result, value, error)
 
+        def attempt(session: Session) -> T:
+            # No write is committed for a caller that was refused, or has gone, while it waited for a thread.
+            if result.done():
+                raise DatabaseUnavailable
+            return call(session)
+
         timer = loop.call_later(limit_s, _settle, result, None, DatabaseUnavailable())
-        self.submit(call, settle)
+        self.submit(attempt, settle)
         try:
             return await result
         finally:

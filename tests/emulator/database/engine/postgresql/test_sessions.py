@@ -276,6 +276,49 @@ def test_a_cancelled_write_leaves_its_thread_to_others(database: PostgresDatabas
     assert list_rows(database) == ["one", "two"]
 
 
+def test_a_write_that_a_client_no_longer_waits_for_is_not_begun(database: PostgresDatabase) -> None:
+    released = threading.Event()
+
+    async def run() -> None:
+        # As many as there are threads.
+        reads = [asyncio.create_task(database.read(lambda _: released.wait(60))) for _ in range(8)]
+        task = asyncio.create_task(database.write(add_row("cancelled")))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        released.set()
+        await asyncio.gather(*reads)
+        await database.write(add_row("later"))
+
+    asyncio.run(run())
+    assert list_rows(database) == ["later"]
+
+
+def test_writes_that_wait_for_one_another_are_refused_after_one_limit(
+    database: PostgresDatabase, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("docker_credential_gcr.emulator.database.engine.postgresql.database._LONGEST_S", 0.2)
+    other = open_database(database_url)
+
+    async def run() -> list[type]:
+        blocked = Blocked("blocked")
+        tasks = [asyncio.create_task(other.write(blocked))]
+        await blocked.begin()
+        tasks += [asyncio.create_task(database.write(add_row(name))) for name in ("first", "second", "third")]
+        refused = await asyncio.gather(*tasks, return_exceptions=True)
+        blocked.release()
+        return [type(error) for error in refused]
+
+    try:
+        assert asyncio.run(run()) == [DatabaseUnavailable] * 4
+        database.write_now(add_row("later"))
+        # The first one had a thread, and waited there for the lock: it may be committed after its refusal.
+        assert {*list_rows(database)} - {"first"} == {"blocked", "later"}
+    finally:
+        other.close()
+
+
 def test_t20_a_link_that_is_about_to_be_committed_keeps_its_row_from_a_collection(
     database: PostgresDatabase, database_url: str
 ) -> None:
