@@ -2,7 +2,7 @@
 
 obstore repeats a request that fails, three times within eight seconds. What fails after that is
 StorageUnavailable, and counts for the circuit breaker. A body up to 5 MiB is one request that creates the
-object; a longer one is a multipart upload of 5 MiB parts, one in flight: a push takes about 6 MiB of memory.
+object; a longer one is a multipart upload of 5 MiB parts, one in flight: a push takes about 8 MiB of memory.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from docker_credential_gcr.emulator.runtime.errors import StorageFull, StorageUn
 
 from .circuit_breaker import CircuitBreaker
 from .client_errors import parse_failure
-from .upload_body import UploadAborted, UploadBody, hash_blocks
+from .upload_body import UploadBody, hash_blocks
 
 if TYPE_CHECKING:
     from obstore.store import GCSStore, S3Store
@@ -75,6 +75,8 @@ class ObjectStore:
             async for block in blocks:
                 first.append(block)
                 size += len(block)
+                # Nothing refers to a block that is in `first`: obstore frees it when its part is sent.
+                del block
                 if size > PART_SIZE:
                     return await self._write_parts(key, first, blocks)
             await self._create(key, first)
@@ -86,38 +88,35 @@ class ObjectStore:
             await self._finish(key, asyncio.ensure_future(creating))
 
     async def _write_parts(self, key: str, first: deque[bytes], rest: AsyncIterator[bytes]) -> int:
-        body = UploadBody(first)
+        body = UploadBody(first, rest)
         with self._watch(key):
             creating = obstore.put_async(
                 self._writes, key, body, use_multipart=True, chunk_size=PART_SIZE, max_concurrency=1
             )
-            putting = asyncio.ensure_future(creating)
             try:
-                async for block in rest:
-                    await body.send(block, putting)
-                await body.end(putting)
-            except BaseException:
-                await self._abort(body, putting)
-                raise
-            await self._finish(key, putting)
+                await self._finish(key, asyncio.ensure_future(creating), body)
+            except BaseError:
+                if body.error is None:
+                    raise
+                # obstore aborts an upload whose body ends early; this is the abort's error.
+                self.failed_aborts += 1
+                raise body.error from None
         return body.size
 
-    async def _finish(self, key: str, putting: "asyncio.Future[Any]") -> None:
+    async def _finish(self, key: str, putting: "asyncio.Future[Any]", body: UploadBody | None = None) -> None:
         """Waits for the store's answer; a write that is cancelled meanwhile leaves no object."""
         try:
             await asyncio.shield(putting)
         except asyncio.CancelledError:
+            if body is not None:
+                body.abort()
             await asyncio.wait([putting])
-            if putting.exception() is None:
+            error = putting.exception()
+            if error is None:
                 await asyncio.to_thread(self.delete, [key])
+            elif isinstance(error, BaseError) and body is not None:
+                self.failed_aborts += 1
             raise
-
-    async def _abort(self, body: UploadBody, putting: "asyncio.Future[Any]") -> None:
-        """Makes obstore abort the multipart upload, so that the store keeps no part of it."""
-        body.abort()
-        await asyncio.wait([putting])
-        if not isinstance(putting.exception(), UploadAborted):
-            self.failed_aborts += 1
 
     async def read(self, key: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """Yields blocks of the object; continues a response that breaks off with another request."""

@@ -1,20 +1,19 @@
-"""Body of a multipart upload: blocks that are hashed, and handed over to obstore one after the other."""
+"""Body of a multipart upload: blocks that are hashed; obstore takes the next one when it has room for it."""
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from docker_credential_gcr.emulator.oci.digest import Hasher
 
 # Large enough to be worth the switch to a thread.
-_BLOCK = 512 * 1024
+_BLOCK = 256 * 1024
 # Smaller ones are hashed in place.
 _SMALL_BLOCK = 64 * 1024
 
 
 class UploadAborted(Exception):
-    """The body is incomplete; obstore, which receives this from the body, aborts the multipart upload."""
+    """The upload was cancelled; obstore, which receives this from the body, aborts the multipart upload."""
 
 
 async def hash_blocks(chunks: AsyncIterator[bytes], hasher: Hasher) -> AsyncGenerator[bytes, None]:
@@ -25,66 +24,71 @@ async def hash_blocks(chunks: AsyncIterator[bytes], hasher: Hasher) -> AsyncGene
         pending.append(chunk)
         size += len(chunk)
         if size >= _BLOCK:
-            yield await asyncio.to_thread(_join, pending, hasher)
-            pending, size = [], 0
-    if size > _SMALL_BLOCK:
-        yield await asyncio.to_thread(_join, pending, hasher)
-    elif size:
-        yield _join(pending, hasher)
+            # While a block waits for room, nothing else of it is in memory.
+            del chunk
+            yield await _hash(_join(pending), hasher)
+            size = 0
+    if size:
+        yield await _hash(_join(pending), hasher)
 
 
-def _join(chunks: Sequence[bytes], hasher: Hasher) -> bytes:
+def _join(chunks: list[bytes]) -> bytes:
+    """Takes the chunks out of the list; returns their bytes."""
     block = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    hasher.update(block)
+    chunks.clear()
+    return block
+
+
+async def _hash(block: bytes, hasher: Hasher) -> bytes:
+    if len(block) > _SMALL_BLOCK:
+        await asyncio.to_thread(hasher.update, block)
+    else:
+        hasher.update(block)
     return block
 
 
 class UploadBody:
-    """Asynchronous iterator, of which obstore takes the next block when it has room for it.
+    """Asynchronous iterator over the blocks of `first`, which are taken out of it, and those of `rest`."""
 
-    The blocks of `first` are taken out of it, so that no part is in memory after it was sent.
-    """
-
-    def __init__(self, first: deque[bytes]) -> None:
-        self.size = sum(map(len, first))
+    def __init__(self, first: deque[bytes], rest: AsyncIterator[bytes]) -> None:
         self._first = first
-        self._next: asyncio.Queue[bytes | None] = asyncio.Queue(1)
+        self._rest = rest
+        self._taking: asyncio.Future[bytes] | None = None
         self._is_aborted = False
-
-    async def send(self, block: bytes, receiving: "asyncio.Future[Any]") -> None:
-        """Waits until there is room for the block. Raises the error of `receiving` if that ends first."""
-        self.size += len(block)
-        await self._put(block, receiving)
-
-    async def end(self, receiving: "asyncio.Future[Any]") -> None:
-        """Ends the body."""
-        await self._put(None, receiving)
-
-    async def _put(self, block: bytes | None, receiving: "asyncio.Future[Any]") -> None:
-        putting: asyncio.Future[Any] = asyncio.ensure_future(self._next.put(block))
-        try:
-            await asyncio.wait([putting, receiving], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            putting.cancel()
-        if receiving.done():
-            receiving.result()
+        self.size = 0
+        # What ended the body early.
+        self.error: BaseException | None = None
 
     def abort(self) -> None:
-        """Makes the next block an UploadAborted, whatever was sent."""
+        """Ends the body with UploadAborted, also while obstore waits for a block."""
         self._is_aborted = True
-        self._first.clear()
-        while not self._next.empty():
-            self._next.get_nowait()
-        self._next.put_nowait(None)
+        if self._taking is not None:
+            self._taking.cancel()
 
     def __aiter__(self) -> "UploadBody":
         return self
 
     async def __anext__(self) -> bytes:
-        """Returns the next block. Raises UploadAborted."""
-        block = self._first.popleft() if self._first else await self._next.get()
-        if self._is_aborted:
-            raise UploadAborted
-        if block is None:
-            raise StopAsyncIteration
+        """Returns the next block. Raises UploadAborted, and what `rest` raises."""
+        block = await self._take()
+        self.size += len(block)
         return block
+
+    async def _take(self) -> bytes:
+        try:
+            if self._is_aborted:
+                raise UploadAborted
+            if self._first:
+                return self._first.popleft()
+            self._taking = asyncio.ensure_future(anext(self._rest))
+            return await self._taking
+        except StopAsyncIteration:
+            raise
+        except asyncio.CancelledError:
+            self.error = UploadAborted()
+            raise self.error from None
+        except BaseException as error:
+            self.error = error
+            raise
+        finally:
+            self._taking = None

@@ -62,7 +62,11 @@ class S3Handler(LoopbackHandler):
 
     def _put(self) -> None:
         if "uploadId" in self.query:
-            self.server.parts[self.query["uploadId"]][int(self.query["partNumber"])] = self.body
+            parts = self.server.parts.get(self.query["uploadId"])
+            if parts is None:  # aborted meanwhile
+                self.refuse(404, "NoSuchUpload")
+                return
+            parts[int(self.query["partNumber"])] = self.body
         elif self.headers.get("If-None-Match") == "*" and self.key in self.server.objects:
             self.refuse(412, "PreconditionFailed")
             return

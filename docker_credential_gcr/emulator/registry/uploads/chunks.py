@@ -1,7 +1,7 @@
 """Chunks of an upload: received into memory or a piece of the blob store, hashed, and discarded."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 
 from sqlalchemy import Connection
 
@@ -47,6 +47,8 @@ async def receive(
     async for chunk in chunks:
         received.append(chunk)
         size += len(chunk)
+        # Not in memory until the last byte has come.
+        del chunk
         if size > _ROW_SIZE or upload.data is None:
             return await _write_piece(services, upload, _chain(received, chunks), check)
     if upload.data is None:
@@ -132,8 +134,9 @@ def _find_hasher(services: RegistryServices, upload: Upload) -> tuple[bool, Hash
     return True, hasher.copy()
 
 
-async def _chain(first: Iterable[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    for chunk in first:
-        yield chunk
+async def _chain(first: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yields the chunks of `first`, which are taken out of it, and those of `rest`."""
+    while first:
+        yield first.pop(0)
     async for chunk in rest:
         yield chunk
