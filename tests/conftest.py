@@ -84,8 +84,12 @@ def _is_missing(program: str) -> bool:
     return find_programs() is None  # Debian keeps it out of PATH
 
 
-def pytest_unconfigure() -> None:
-    """Ends the servers behind the emulators, after the last fixture has been torn down."""
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Ends the servers behind the emulators, after the last fixture has been torn down.
+
+    Not later: pytest-xdist waits no longer than until here.
+    """
     backing_services.close()
 
 

@@ -13,6 +13,9 @@ from support.child_processes import LIMIT_S, await_end, running
 
 IGNORED = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM]
 
+# What stands behind the emulator, whatever the outer run has.
+DEFAULTS = {"GCR_TEST_SERVE": "", "GCR_TEST_DATABASE": "", "GCR_TEST_STORAGE": "", "GCR_TEST_REPLICAS": "1"}
+
 Run = Callable[..., tuple[list[str], str]]
 
 
@@ -28,7 +31,7 @@ def run(tmp_path: Path) -> Run:
         done = subprocess.run(
             command,
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(TESTS), "COLUMNS": "1000", **environ},
+            env={**os.environ, **DEFAULTS, "PYTHONPATH": str(TESTS), "COLUMNS": "1000", **environ},
             capture_output=True,
             text=True,
             timeout=LIMIT_S,
