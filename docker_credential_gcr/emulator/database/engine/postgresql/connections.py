@@ -76,8 +76,16 @@ def explain_refusal(url: str) -> Iterator[None]:
     try:
         yield
     except (psycopg.Error, DBAPIError) as error:
-        reason = str(getattr(error, "orig", None) or error).strip().replace("\n", " ")
-        raise CannotConnect(f"cannot use the database {describe(url)}: {reason}") from error
+        raise CannotConnect(f"cannot use the database {describe(url)}: {_explain(error)}") from error
+
+
+def _explain(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    # Without the lines that quote the statement; a connection that fails has none of these fields.
+    reason = (cause.diag.message_primary if isinstance(cause, psycopg.Error) else None) or str(cause)
+    if isinstance(cause, psycopg.errors.InsufficientPrivilege | psycopg.errors.InvalidSchemaName):
+        reason += ": give the role a schema in which it may create tables"
+    return reason.strip().replace("\n", " ")
 
 
 def connect_engine(url: str) -> Engine:

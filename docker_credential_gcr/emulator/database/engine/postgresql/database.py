@@ -12,7 +12,7 @@ from docker_credential_gcr.emulator.database.engine.database import Observe
 from docker_credential_gcr.emulator.runtime.errors import DatabaseUnavailable
 
 from .connections import connect_engine
-from .sessions import Session, SessionThreads
+from .sessions import Session, SessionThreads, check_pooling
 from .validation import Validation
 
 T = TypeVar("T")
@@ -50,9 +50,10 @@ class PostgresDatabase:
         self._together = asyncio.Semaphore(_TOGETHER)
 
     def connect(self) -> None:
-        """Opens all connections. Raises DatabaseUnavailable, and what PostgreSQL refuses."""
+        """Opens all connections. Raises DatabaseUnavailable, UnusableDatabase, what PostgreSQL refuses."""
         for session in self._threads.sessions:
             session.open()
+        check_pooling(self._threads.sessions)
         self._validation.refresh_now()
 
     async def refresh(self) -> None:

@@ -9,7 +9,7 @@ https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
@@ -21,6 +21,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from docker_credential_gcr.emulator.database.engine.errors import UnusableDatabase
 from docker_credential_gcr.emulator.runtime.errors import DatabaseUnavailable, StorageFull
 
 from .errors import Fault, find_fault
@@ -112,6 +113,23 @@ class Session:
                 if pause_s is None:
                     raise DatabaseUnavailable from error
                 time.sleep(pause_s)
+
+
+def check_pooling(sessions: Iterable[Session]) -> None:
+    """Raises UnusableDatabase if a pooler serves sessions by one connection to PostgreSQL by turns.
+
+    The second session would have neither the time-outs nor the prepared statements that it believes to have.
+    """
+    processes = [session.read(_find_process) for session in sessions]
+    if len({*processes}) < len(processes):
+        raise UnusableDatabase(
+            "a pooler shares its connections to PostgreSQL between sessions: set its pool_mode to session, "
+            "or name PostgreSQL's own port"
+        )
+
+
+def _find_process(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
 
 
 class SessionThreads:

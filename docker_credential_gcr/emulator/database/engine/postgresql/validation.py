@@ -7,6 +7,7 @@ https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHO
 
 import asyncio
 import itertools
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,7 @@ from docker_credential_gcr.emulator.runtime.errors import DatabaseUnavailable
 
 from .sessions import Session, SessionThreads
 
+_logger = logging.getLogger(__name__)
 _NUMBER = "(SELECT number FROM revisions WHERE subject = '{}')"
 _NUMBERS = ", ".join(map(_NUMBER.format, (schema.ACCESS, schema.CONTROL)))
 _QUERY = f"SELECT pg_current_snapshot()::text, {_NUMBERS}, extract(epoch FROM clock_timestamp())::float8"  # noqa: S608 - names of the schema
@@ -100,6 +102,10 @@ class Validation:
             self._timer.cancel()
         if error is None:
             self._apply(answer)
+        elif not isinstance(error, DatabaseUnavailable):
+            # Such as a right that was revoked. Outside of all sites, which log what they do not expect.
+            _logger.error("the database cannot be asked for its versions", exc_info=error)
+            error = DatabaseUnavailable()
         asked, self._asked = self._asked, []
         _settle(asked, error)
         self._is_asking = bool(self._waiting)

@@ -17,7 +17,9 @@ from support.servers.postgresql import NEEDS, Cluster, execute, running_cluster
 from docker_credential_gcr.emulator.database import schema
 from docker_credential_gcr.emulator.database.engine.errors import UnusableDatabase
 from docker_credential_gcr.emulator.database.engine.postgresql import opening
+from docker_credential_gcr.emulator.database.engine.postgresql.connections import connect_engine
 from docker_credential_gcr.emulator.database.engine.postgresql.opening import open_database
+from docker_credential_gcr.emulator.database.engine.postgresql.sessions import Session, check_pooling
 from docker_credential_gcr.emulator.runtime.errors import DatabaseUnavailable
 
 pytestmark = NEEDS
@@ -119,6 +121,44 @@ def test_a_server_that_does_not_answer_is_named_without_the_password() -> None:
     message = str(raised.value)
     assert message.startswith("cannot use the database d on 127.0.0.1: ")
     assert (SECRET in message, "\n" in message) == (False, False)
+
+
+def test_a_pooler_that_shares_a_connection_between_sessions_is_refused(database_url: str) -> None:
+    engine = connect_engine(database_url)
+    sessions = [Session(engine) for _ in range(3)]
+    try:
+        check_pooling(sessions)
+        with pytest.raises(UnusableDatabase) as raised:
+            check_pooling([*sessions, sessions[0]])
+    finally:
+        for session in sessions:
+            session.close()
+    assert str(raised.value) == (
+        "a pooler shares its connections to PostgreSQL between sessions: set its pool_mode to session, "
+        "or name PostgreSQL's own port"
+    )
+
+
+REFUSALS = {
+    "REVOKE CREATE ON SCHEMA public FROM PUBLIC": "permission denied for schema public",
+    "DROP SCHEMA public": "no schema has been selected to create in",
+}
+
+
+@pytest.mark.parametrize("change", REFUSALS)
+def test_a_role_that_may_create_no_table_is_refused_in_one_sentence(
+    postgresql: Cluster, database_url: str, change: str
+) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    role = f"{name}_role"
+    execute(database_url, f'CREATE ROLE "{role}" LOGIN')
+    execute(database_url, change)
+    with pytest.raises(UnusableDatabase) as raised:
+        open_database(database_url.replace("postgres@", f"{role}@"))
+    execute(postgresql.url(), f'DROP ROLE "{role}"')
+    message = str(raised.value)
+    assert message.startswith(f"cannot use the database {name} on ")
+    assert message.endswith(f": {REFUSALS[change]}: give the role a schema in which it may create tables")
 
 
 @pytest.mark.parametrize("level", ["repeatable read", "serializable"])

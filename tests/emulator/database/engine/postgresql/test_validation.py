@@ -86,7 +86,10 @@ def test_requests_that_wait_share_a_query() -> None:
         running_cluster(settings=["log_statement=all"]) as cluster,
         closing(open_database(cluster.create_database())) as database,
     ):
-        before = cluster.log.read_text().count("pg_current_snapshot")
+        execute(cluster.url(), "SELECT 'the start'")
+        while "the start" not in (log := cluster.log.read_text()):
+            pass
+        before = log.count("pg_current_snapshot")
 
         async def refresh_many() -> None:
             await asyncio.gather(*(database.refresh() for _ in range(1000)))
@@ -98,6 +101,20 @@ def test_requests_that_wait_share_a_query() -> None:
         while "the end" not in (log := cluster.log.read_text()):
             pass
         assert log.count("pg_current_snapshot") - before == 2
+
+
+def test_a_query_that_is_wrong_is_logged_and_its_requests_are_told_to_retry(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(open_database(database_url)) as database:
+        execute(database_url, "ALTER TABLE revisions RENAME TO gone")
+        with pytest.raises(DatabaseUnavailable):
+            asyncio.run(database.refresh())
+        execute(database_url, "ALTER TABLE gone RENAME TO revisions")
+        asyncio.run(database.refresh())
+    (record,) = caplog.records
+    assert record.getMessage() == "the database cannot be asked for its versions"
+    assert 'relation "revisions" does not exist' in str(record.exc_info)
 
 
 def test_a_cancelled_request_takes_no_other_with_it(pair: tuple[PostgresDatabase, PostgresDatabase]) -> None:
