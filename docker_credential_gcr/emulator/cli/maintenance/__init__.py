@@ -1,1 +1,1 @@
-"""Commands that work on a data directory: gc, fsck, rebuild."""
+"""Commands that work on a data directory, or on a database and a store: gc, fsck, rebuild, move, migrate."""

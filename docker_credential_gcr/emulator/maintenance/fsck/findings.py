@@ -44,7 +44,7 @@ SHARED_REMEDIES = {
     "wrong-digest": _RESTORE_SHARED,
     "rowless-bytes": "delete the object, if no back-up of the database will be restored that may name it",
     "doomed-bytes": "serve with --gc-interval 0, and delete its row in the table doomed",
-    "lost-upload": "none: it ends 24 hours after its start",
+    "lost-upload": "nothing: it ends 24 hours after its start",
     "stray-file": "delete it, or move it out of the folder",
     "unreadable-manifest": "delete it",
     "wrong-references": "delete the manifest, and push it again",
