@@ -47,6 +47,8 @@ def check_same(place: SharedPlace, data: Path) -> None:
     for name, rows in list_rows(data).items():
         assert sorted(place.ask(f"SELECT * FROM {name}"), key=repr) == rows, name  # noqa: S608
     assert place.list_objects() == list_pieces(data)
+    keys = {path.name: path.read_bytes() for path in (data / "keys").iterdir()}
+    assert dict(place.ask("SELECT name, content FROM keys")) == keys
     identity = "SELECT number FROM revisions WHERE subject = 'identity'"
     assert place.ask(identity) == ask(data / "emulator.db", identity)
 
