@@ -26,6 +26,7 @@ class CircuitBreaker:
         self._now = now
         self._failures = 0
         self._refuses_until = 0.0
+        self._last_refusal: str | None = None
         self.errors = 0
 
     @property
@@ -52,7 +53,10 @@ class CircuitBreaker:
         """Counts a request that failed after its retries; only outages of the store lead to refusals."""
         self.errors += 1
         if not is_outage:
-            _logger.warning("the object store refuses a request: %s", reason)
+            # Once: a sweep may try to delete a hundred objects that this process may not delete.
+            if reason != self._last_refusal:
+                _logger.warning("the object store refuses a request: %s", reason)
+            self._last_refusal = reason
             return
         self._failures += 1
         if self._failures in (1, _FAILURES):

@@ -73,10 +73,13 @@ def test_a_success_between_failures_ends_the_row(breaker):
     assert not breaker.is_open
 
 
-def test_refusals_of_single_requests_are_counted_and_refuse_no_other(breaker):
+def test_refusals_of_single_requests_are_counted_and_refuse_no_other(breaker, caplog):
     for _ in range(9):
         breaker.count_failure("status 403 AccessDenied", is_outage=False)
     assert (breaker.is_open, breaker.errors) == (False, 9)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the object store refuses a request: status 403 AccessDenied"
+    ]
 
 
 def test_the_log_tells_the_first_failure_the_fifth_and_the_recovery(breaker, caplog):

@@ -29,6 +29,9 @@ class S3Stub(LoopbackServer):
         self.requests: list[Asked] = []
         self.intercept: Callable[[S3Handler], bool] = lambda _: False
 
+    def handle_error(self, *_: object) -> None:
+        """Ignores a client that closes its connection before the answer."""
+
     def list_methods(self) -> list[str]:
         """Returns the methods of all requests so far."""
         return [asked.method for asked in self.requests]
