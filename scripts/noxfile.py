@@ -63,6 +63,8 @@ shutil.rmtree(package / "emulator")
 CLIENT_TESTS = "tests/clients"
 # The services behind the emulators of --scale, if the caller names no others.
 SCALE = {"GCR_TEST_DATABASE": "postgresql", "GCR_TEST_STORAGE": "seaweedfs"}
+# For --long: kills of servers, changes at one server that others show, seconds without a service.
+LONG = {"GCR_TEST_KILLS": "200", "GCR_TEST_ROUNDS": "10000", "GCR_TEST_DOWN_S": "10"}
 # The tests of --scale in parts: CI runs one for each commit.
 SCALE_TESTS = (
     ("tests/emulator/registry", "tests/emulator/control", "tests/emulator/malformed"),
@@ -102,8 +104,10 @@ def test(session: nox.Session) -> None:
     options = [option for option in session.posargs if option not in ("--needs", "--scale", "--long")]
     chosen = any((CHECKOUT / option.partition("::")[0]).exists() for option in options if option)
     if "--scale" in session.posargs:
-        tests = () if chosen else _choose_scale_tests(is_long="--long" in session.posargs)
-        _run_tests(session, _scale_environ(), *tests, *options, locks=("dev", "test-scale"))
+        is_long = "--long" in session.posargs
+        tests = () if chosen else _choose_scale_tests(is_long=is_long)
+        handed = _scale_environ(SCALE | LONG if is_long else SCALE)
+        _run_tests(session, handed, *tests, *options, locks=("dev", "test-scale"))
         return
     tests = () if chosen else ("tests", "--ignore", CLIENT_TESTS)
     if "--needs" in session.posargs:
@@ -138,7 +142,7 @@ def clients(session: nox.Session) -> None:
     _run_tests(session, handed, *tests)
     if "--long" in session.posargs:
         session.log("the same against three emulators that share PostgreSQL and an object store")
-        shared = {**handed, **_scale_environ(), "GCR_TEST_REPLICAS": "3"}
+        shared = {**handed, **_scale_environ(SCALE), "GCR_TEST_REPLICAS": "3"}
         _run_tests(session, shared, *tests, locks=("dev", "test-scale"))
 
 
@@ -187,7 +191,7 @@ def lock(session: nox.Session) -> None:
 def _choose_scale_tests(*, is_long: bool) -> tuple[str, ...]:
     """Returns all tests of --scale, or the part for this commit."""
     if is_long:
-        return tuple(path for part in SCALE_TESTS for path in part)
+        return (*(path for part in SCALE_TESTS for path in part), "tests/emulator/scale")
     try:
         commit = run(["git", "-C", str(CHECKOUT), "rev-parse", "HEAD"])
     except (Failed, OSError):  # a source distribution
@@ -195,8 +199,8 @@ def _choose_scale_tests(*, is_long: bool) -> tuple[str, ...]:
     return SCALE_TESTS[int(commit, 16) % len(SCALE_TESTS)]
 
 
-def _scale_environ() -> dict[str, str]:
-    return {name: os.environ.get(name, service) for name, service in SCALE.items()}
+def _scale_environ(defaults: Mapping[str, str]) -> dict[str, str]:
+    return {name: os.environ.get(name, value) for name, value in defaults.items()}
 
 
 def _run_tests(

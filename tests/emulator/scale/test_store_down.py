@@ -70,7 +70,7 @@ def ask_health(deployment: Deployment) -> list[int]:
 
 
 @pytest.mark.parametrize("name", OUTAGES)
-def test_store_down_is_503_in_time_and_what_is_in_the_database_goes_on(
+def test_s1_store_down_is_503_in_time_and_what_is_in_the_database_goes_on(
     deployment: Deployment, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     probing = Probing(deployment, make_probes(deployment), limit_s=LIMIT_S)
