@@ -234,8 +234,9 @@ class _CommitLost(Exception):
 def _run(connection: Connection, work: Work[T], begin: str) -> T:
     """Runs `work` in a transaction that begins with those statements. Raises _CommitLost."""
     driver: Any = connection.connection.dbapi_connection
-    driver.execute(begin, prepare=False)
     try:
+        # Within: the transaction has begun when the lock is refused.
+        driver.execute(begin, prepare=False)
         result = work(connection)
     except BaseException:
         if driver.info.transaction_status is not TransactionStatus.UNKNOWN:

@@ -14,8 +14,10 @@ from psycopg import errors
 from sqlalchemy import Connection, text
 from support.servers.postgresql import NEEDS, running_cluster
 
+from docker_credential_gcr.emulator.database.engine.postgresql.connections import connect_engine
 from docker_credential_gcr.emulator.database.engine.postgresql.database import PostgresDatabase
 from docker_credential_gcr.emulator.database.engine.postgresql.opening import open_database
+from docker_credential_gcr.emulator.database.engine.postgresql.sessions import Session
 from docker_credential_gcr.emulator.runtime.errors import DatabaseUnavailable, StorageFull
 
 pytestmark = NEEDS
@@ -118,6 +120,26 @@ def test_an_error_that_stays_is_told_and_leaves_nothing_behind(
     with pytest.raises(expected):
         database.write_now(work)
     assert (list_rows(database), len(runs)) == ([], expected_runs)
+
+
+def test_a_session_that_did_not_get_the_lock_has_no_transaction_left(
+    database: PostgresDatabase, database_url: str
+) -> None:
+    session = Session(connect_engine(database_url))
+    driver(session.open()).execute("SET lock_timeout = 10")
+
+    def wait_in_vain(_connection: Connection) -> None:
+        with pytest.raises(DatabaseUnavailable):
+            session.write(add_row("refused"), alone=True, durable=True)
+
+    database.write_now(wait_in_vain)
+    try:
+        assert session.read(lambda connection: connection.execute(text("SELECT 7")).scalar_one()) == 7
+        session.write(add_row("later"), alone=True, durable=True)
+        assert session.connects == 1
+    finally:
+        session.close()
+    assert list_rows(database) == ["later"]
 
 
 def test_a_connection_that_is_lost_in_the_commit_is_told_because_the_outcome_is_unknown(
