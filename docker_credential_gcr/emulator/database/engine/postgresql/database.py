@@ -12,7 +12,7 @@ from docker_credential_gcr.emulator.database.engine.database import Observe
 from docker_credential_gcr.emulator.runtime.errors import DatabaseUnavailable
 
 from .connections import connect_engine
-from .sessions import Session, SessionThreads, check_pooling
+from .sessions import Session, SessionThreads, check_pooling, find_end
 from .validation import Validation
 
 T = TypeVar("T")
@@ -130,8 +130,9 @@ class PostgresDatabase:
 
     def close(self) -> None:
         """Finishes the work that was given to it, then closes the connections."""
-        self._threads.close()
-        self._validation.close()
+        until = find_end()
+        self._threads.close(until)
+        self._validation.close(until)
         self._engine.dispose()
 
 

@@ -115,6 +115,11 @@ class Session:
                 time.sleep(pause_s)
 
 
+def find_end() -> float:
+    """Returns until when a server that closes its sessions waits for their last calls."""
+    return time.monotonic() + _CLOSE_S
+
+
 def check_pooling(sessions: Iterable[Session]) -> None:
     """Raises UnusableDatabase if a pooler serves sessions by one connection to PostgreSQL by turns.
 
@@ -191,15 +196,16 @@ class SessionThreads:
         finally:
             self._blocked.discard(result)
 
-    def close(self) -> None:
-        """Runs the calls that wait, for a second, then refuses the others, and all that come later.
+    def close(self, until: float) -> None:
+        """Runs the calls that wait, until that time, then refuses the others and later ones.
 
-        A PostgreSQL that hangs keeps its threads, which end with the process.
+        A PostgreSQL that hangs keeps its threads, which end with the process. A second call does nothing.
         """
+        if self._is_closed:
+            return
         self._is_closed = True
         for _ in self._threads:
             self._queue.put(None)
-        until = time.monotonic() + _CLOSE_S
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
         for result in [*self._blocked]:

@@ -75,9 +75,9 @@ class Validation:
         """Changes the version after a commit of this server, which the next query sees, too."""
         self.version = next(self._numbers)
 
-    def close(self) -> None:
-        """Closes the connection."""
-        self._threads.close()
+    def close(self, until: float) -> None:
+        """Closes the connection; waits for its last query until that time."""
+        self._threads.close(until)
 
     def _ask(self, loop: asyncio.AbstractEventLoop) -> None:
         self._asked, self._waiting = self._waiting, []

@@ -401,7 +401,7 @@ def test_a_server_recovers_by_itself_after_a_crash_of_postgresql() -> None:
             database.close()
 
 
-def test_a_server_ends_although_postgresql_hangs(database_url: str) -> None:
+def test_a_server_ends_although_postgresql_hangs(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     database = open_database(database_url)
     pids = database.read_now(
         lambda connection: list(
@@ -419,6 +419,11 @@ def test_a_server_ends_although_postgresql_hangs(database_url: str) -> None:
             for call in (blocked.result, lambda: list_rows(database)):
                 with pytest.raises(DatabaseUnavailable):
                     call()
+        # Waits once, however often it is closed.
+        monkeypatch.setattr(
+            "docker_credential_gcr.emulator.database.engine.postgresql.sessions._CLOSE_S", 1e6
+        )
+        database.close()
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
