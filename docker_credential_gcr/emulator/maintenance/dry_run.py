@@ -9,6 +9,7 @@ from pathlib import Path
 from docker_credential_gcr.emulator.database.engine import snapshot
 from docker_credential_gcr.emulator.database.engine.database import BlockingDatabase
 from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
+from docker_credential_gcr.emulator.runtime.errors import CollectionBusy
 
 from .garbage_collection import Collected, Collection, Rules
 from .sweeper import SweptStore
@@ -37,11 +38,17 @@ def save_file_outline(database_path: Path) -> SaveOutline:
     return partial(snapshot.save_outline, database_path)
 
 
-def save_shared_outline(database: BlockingDatabase) -> SaveOutline:
-    """Returns what copies the rows of a database that many servers share."""
+def save_shared_outline(database: BlockingDatabase, rules: Rules) -> SaveOutline:
+    """Returns what copies the rows of a database that many servers share; raises CollectionBusy once over."""
     from docker_credential_gcr.emulator.database.engine.postgresql.image_rows import copy_image_rows  # 1 ms
 
-    return lambda path: database.scan_now(partial(copy_image_rows, path=path, outline=True))
+    def advance(count: int) -> None:
+        # A large database takes longer than a server has for its end.
+        if rules.is_over():
+            raise CollectionBusy
+        rules.progress.advance(count)
+
+    return lambda path: database.scan_now(partial(copy_image_rows, path=path, outline=True, advance=advance))
 
 
 def simulate_collection(save_outline: SaveOutline, store: SweptStore, rules: Rules) -> Collected:

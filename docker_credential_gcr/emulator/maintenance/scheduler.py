@@ -30,7 +30,7 @@ from docker_credential_gcr.emulator.storage.base import BlobStore
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 from .database_identity import SNAPSHOT
-from .dry_run import save_file_outline, save_shared_outline, simulate_collection
+from .dry_run import SaveOutline, save_file_outline, save_shared_outline, simulate_collection
 from .garbage_collection import Collected, Collection, Rules
 from .progress import SILENT, Progress
 
@@ -90,14 +90,13 @@ class MaintenanceScheduler:
         )
         with self._exclusively():
             if request.dry_run:
-                return simulate_collection(self._save_outline, self._store, rules)
+                return simulate_collection(self._choose_outline(rules), self._store, rules)
             return Collection(self._database, self._store, rules).run()
 
-    def _save_outline(self, path: Path) -> None:
-        database = self._database
-        is_file = not database.is_remote
-        save = save_file_outline(self._root / "emulator.db") if is_file else save_shared_outline(database)
-        save(path)
+    def _choose_outline(self, rules: Rules) -> SaveOutline:
+        if self._database.is_remote:
+            return save_shared_outline(self._database, rules)
+        return save_file_outline(self._root / "emulator.db")
 
     def collect_if_due(self, interval_s: float) -> Collected | None:
         """Collects garbage; does nothing if another server on the database did so within the interval."""

@@ -8,11 +8,17 @@ from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import insert
 from support.servers.postgresql import NEEDS
+from support.sqlite_files import ask
 
 from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.images import garbage
+from docker_credential_gcr.emulator.database.schema import doomed
+from docker_credential_gcr.emulator.maintenance.dry_run import save_shared_outline
+from docker_credential_gcr.emulator.maintenance.garbage_collection import Rules
 from docker_credential_gcr.emulator.maintenance.scheduler import CollectionRequest, MaintenanceScheduler
+from docker_credential_gcr.emulator.runtime.errors import CollectionBusy
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Limits, Settings
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
@@ -58,6 +64,25 @@ def test_collection_of_a_shared_database_removes_what_its_dry_run_says(
         token = editor.token(f"repository:{REPOSITORY}:pull")
         assert editor.call("GET", f"/v2/{REPOSITORY}/manifests/{kept}", token=token).status_code == 200
     assert list(tmp_path.glob("data/pieces/*/*")) == []
+
+
+def test_dry_run_ends_with_its_server(tmp_path: Path, database_url: str) -> None:
+    from docker_credential_gcr.emulator.database.engine.postgresql.single_session import open_session
+
+    with opened_scheduler(database_url, tmp_path), open_session(database_url) as session:
+        session.write_now(lambda c: c.execute(insert(doomed).values(key="pieces/00/none", due_at=1)))
+        over = Rules(0, 0, 0, is_over=lambda: True)
+        with pytest.raises(CollectionBusy):
+            save_shared_outline(session, over)(make_empty(tmp_path))
+        save_shared_outline(session, Rules(0, 0, 0))(make_empty(tmp_path))
+    assert ask(tmp_path / "copy.db", "SELECT key FROM doomed") == [("pieces/00/none",)]
+
+
+def make_empty(folder: Path) -> Path:
+    """Returns a SQLite database without rows."""
+    path = folder / "copy.db"
+    SqliteDatabase(path).close()
+    return path
 
 
 def test_servers_on_one_database_collect_once_an_interval_together(tmp_path: Path, database_url: str) -> None:

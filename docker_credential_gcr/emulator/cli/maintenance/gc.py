@@ -101,7 +101,8 @@ def _collect_shared(
             Limits(), now=session.find_time(), older_than_s=older_than_s, untagged=untagged, progress=progress
         )
         if dry_run:
-            return vars(simulate_collection(save_shared_outline(session), store, rules))
+            progress.begin("rows")
+            return vars(simulate_collection(save_shared_outline(session, rules), store, rules))
         return vars(Collection(session, store, rules).run())
 
 

@@ -58,7 +58,8 @@ def check_shared(
         SqliteDatabase(path).close()
         stored.list_keys()
         progress.begin("rows")
-        database.scan_now(partial(copy_image_rows, path=path, outline=False))
+        copy = partial(copy_image_rows, path=path, outline=False, advance=progress.advance)
+        database.scan_now(copy)
         with open_database(path) as connection:
             context = CheckContext(
                 connection,

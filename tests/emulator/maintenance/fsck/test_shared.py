@@ -16,7 +16,11 @@ from support.servers.postgresql import execute
 from support.servers.seaweedfs import NEEDS as NEEDS_SEAWEEDFS
 from support.shared_places import SharedPlace
 
+from docker_credential_gcr.emulator.database.engine.postgresql.single_session import open_session
 from docker_credential_gcr.emulator.maintenance.fsck.findings import KINDS, SHARED_REMEDIES
+from docker_credential_gcr.emulator.maintenance.fsck.shared import check_shared
+from docker_credential_gcr.emulator.maintenance.fsck.stored_bytes import Objects
+from docker_credential_gcr.emulator.maintenance.progress import Progress
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
@@ -27,6 +31,10 @@ SOUND = (0, "", "the registry is sound\n")
 OLD, NONCE = "0f" * 11 + f"{1_000_000_000:010x}", "ab" * 8
 OLD_KEY = f"pieces/{OLD[:2]}/{OLD}-1-{NONCE}"
 # What PostgreSQL itself keeps, and what another command reports.
+IMAGE_TABLES = (
+    *("buckets", "repositories", "manifests", "manifest_children", "manifest_blobs", "referrers", "tags"),
+    *("blobs", "blob_links", "uploads", "doomed"),
+)
 NEVER = {"damaged-database", "other-revision", "dangling-row"}
 
 
@@ -146,10 +154,38 @@ class Vanishing:
         raise AssertionError("nothing is left to read")
 
 
-def test_what_is_deleted_during_the_check_is_no_finding(moved: SharedPlace) -> None:
-    from docker_credential_gcr.emulator.database.engine.postgresql.single_session import open_session
-    from docker_credential_gcr.emulator.maintenance.fsck.shared import check_shared
+class Told(Progress):
+    """Records each step, and the sum of its parts."""
 
+    def __init__(self) -> None:
+        self.steps: dict[str, list[int | None]] = {}
+
+    def begin(self, what: str, total: int | None = None, unit: str = "") -> None:  # noqa: ARG002
+        self.steps[what], self._last = [total, 0], what
+
+    def advance(self, count: int = 1) -> None:
+        self.steps[self._last][1] += count  # type: ignore[operator]
+
+
+def test_check_counts_every_object_every_row_and_every_byte(moved: SharedPlace) -> None:
+    told = Told()
+    with open_session(moved.database) as session:
+        stored = Objects(moved.open_store(), told)
+        assert list(check_shared(session, stored, now=session.find_time(), progress=told)) == []
+
+    ((size,),) = moved.ask("SELECT sum(size)::int FROM blobs")
+    objects = len(moved.list_objects())
+    copied = told.steps.pop("rows")[1]
+    assert copied == sum(moved.ask(f"SELECT count(*) FROM {table}")[0][0] for table in IMAGE_TABLES)  # noqa: S608
+    assert list(told.steps) == ["objects", "blobs", "files", "uploads", "manifests"]
+    assert [told.steps[name] for name in ("objects", "blobs", "files")] == [
+        [objects, objects],
+        [size, size],
+        [objects, objects],
+    ]
+
+
+def test_what_is_deleted_during_the_check_is_no_finding(moved: SharedPlace) -> None:
     with open_session(moved.database) as session:
         assert list(check_shared(session, Vanishing(moved), now=session.find_time())) == []
 

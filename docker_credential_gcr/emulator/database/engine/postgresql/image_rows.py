@@ -5,6 +5,7 @@ removing old rows. No key or other secret is copied.
 """
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,13 @@ _TABLES = (
 _BATCH, _SMALL_BATCH = 2000, 50
 
 
-def copy_image_rows(connection: Connection, path: Path, *, outline: bool) -> None:
+def copy_image_rows(
+    connection: Connection, path: Path, *, outline: bool, advance: Callable[[int], None]
+) -> None:
     """Copies the rows into a SQLite database that has the schema and no rows; for the `work` of a scan.
 
-    An outline has none of the bytes of blobs and manifests.
+    An outline has none of the bytes of blobs and manifests. `advance` gets the number of rows after some of
+    them are copied; an error of it ends the copy.
     """
     source: Any = connection.connection.dbapi_connection
     with closing(sqlite3.connect(path, isolation_level=None)) as target:
@@ -44,11 +48,13 @@ def copy_image_rows(connection: Connection, path: Path, *, outline: bool) -> Non
         for table in _TABLES:
             # The scan may run again, after a lost connection.
             target.execute(f"DELETE FROM {table.name}")  # noqa: S608 - names of the schema
-            _copy_table(source, target, table, outline=outline)
+            _copy_table(source, target, table, outline, advance)
         target.execute("COMMIT")
 
 
-def _copy_table(source: Any, target: sqlite3.Connection, table: Table, *, outline: bool) -> None:
+def _copy_table(
+    source: Any, target: sqlite3.Connection, table: Table, outline: bool, advance: Callable[[int], None]
+) -> None:
     names = ", ".join(f'"{column.name}"' for column in table.columns)
     bytes_of = [column for column in table.columns if isinstance(column.type, LargeBinary)]
     values = ", ".join(
@@ -60,6 +66,7 @@ def _copy_table(source: Any, target: sqlite3.Connection, table: Table, *, outlin
     marks = ", ".join("?" * len(table.columns))
     # A cursor with a name is one of the server: psycopg fetches the rows of any other all at once.
     with source.cursor(name="image_rows") as rows:
-        rows.itersize = _SMALL_BATCH if bytes_of and not outline else _BATCH
         rows.execute(f"SELECT {values} FROM {table.name}")  # noqa: S608 - names of the schema
-        target.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)  # noqa: S608
+        while batch := rows.fetchmany(_SMALL_BATCH if bytes_of and not outline else _BATCH):
+            target.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", batch)  # noqa: S608
+            advance(len(batch))
