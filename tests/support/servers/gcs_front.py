@@ -20,6 +20,9 @@ class GcsFront(LoopbackServer):
         # Method, path and headers in lower case.
         self.requests: list[tuple[str, str, dict[str, str]]] = []
 
+    def handle_error(self, *_: object) -> None:
+        """Ignores a client that closes its connection before the answer."""
+
 
 class _Handler(LoopbackHandler):
     server: GcsFront
@@ -27,7 +30,7 @@ class _Handler(LoopbackHandler):
 
     def do_GET(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.requests.append((self.command, self.path, headers))
+        self.server.requests.append((self.command, self.path, dict(headers)))
         body = self.read_body()
         for name in ("authorization", "host", "content-length"):
             headers.pop(name, None)
