@@ -151,3 +151,24 @@ def test_s8_with_redirects_the_get_of_one_object_leads_to_the_store_and_head_nev
         location = get(client, descriptor).headers["Location"]
         assert location.startswith(f"/artifacts-downloads/{REPOSITORY}/blobs/")
         assert client.call("GET", location).content == data
+
+
+def test_a_store_that_fails_within_a_download_ends_the_connection_before_the_last_byte(start, store):
+    client = start()
+    large = push(client, LARGE)
+
+    def intercept(handler):
+        if handler.command != "GET":
+            return False
+        status, first, stop = handler.find_range(len(LARGE))
+        handler.send_head(status, first, stop, len(LARGE))
+        handler.wfile.write(LARGE[first : first + 1_000_000])
+        handler.close_connection = True
+        store.intercept = lambda handler: handler.refuse(500, "InternalError")
+        return True
+
+    store.intercept = intercept
+    with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
+        get(client, large)
+    store.intercept = lambda _: False
+    assert get(client, large, Range="bytes=0-9").content == LARGE[:10]
