@@ -38,6 +38,7 @@ class _Answer(NamedTuple):
     access: int
     control: int
     skew_s: float
+    took_s: float
 
 
 class Validation:
@@ -50,7 +51,7 @@ class Validation:
         self._follow = follow
         self._numbers = itertools.count(1)
         self._threads = SessionThreads(engine, 1)
-        self._last = _Answer(0, "", -1, -1, 0.0)
+        self._last = _Answer(0, "", -1, -1, 0.0, 0.0)
         self._waiting: list[asyncio.Future[None]] = []
         self._asked: list[asyncio.Future[None]] = []
         self._is_asking = False
@@ -120,7 +121,8 @@ class Validation:
             self.access = next(self._numbers)
         if (answer.connection, answer.control) != (last.connection, last.control):
             self.control = next(self._numbers)
-        if abs(answer.skew_s - self.skew_s) > _SMALLEST_SKEW_S:
+        # The database read its clock at any moment of the query, which takes long if PostgreSQL hangs.
+        if abs(answer.skew_s - self.skew_s) > _SMALLEST_SKEW_S + answer.took_s / 2:
             self.skew_s = answer.skew_s
             self._follow(answer.skew_s)
 
@@ -130,7 +132,8 @@ def _ask(session: Session) -> _Answer:
         driver: Any = connection.connection.dbapi_connection
         began = time.time()
         row: tuple[Any, ...] = driver.execute(_QUERY).fetchone()
-        return *row[:3], row[3] - (began + time.time()) / 2
+        ended = time.time()
+        return *row[:3], row[3] - (began + ended) / 2, ended - began
 
     answer = session.read(work)
     return _Answer(session.connects, *answer)

@@ -130,7 +130,11 @@ def test_a_cancelled_request_takes_no_other_with_it(pair: tuple[PostgresDatabase
 
 
 def test_a_postgresql_that_hangs_refuses_every_request_and_recovers() -> None:
-    with running_cluster() as cluster, closing(open_database(cluster.create_database())) as database:
+    skews: list[float] = []
+    with (
+        running_cluster() as cluster,
+        closing(open_database(cluster.create_database(), follow=skews.append)) as database,
+    ):
 
         async def run() -> None:
             pids = await database.read(
@@ -152,5 +156,7 @@ def test_a_postgresql_that_hangs_refuses_every_request_and_recovers() -> None:
                     os.kill(pid, signal.SIGCONT)
             assert {type(each) for each in (*refused, *again)} == {DatabaseUnavailable}
             await database.refresh()
+            # The query that hung tells nothing of the clock.
+            assert skews == []
 
         asyncio.run(run())
