@@ -28,7 +28,7 @@ from docker_credential_gcr.emulator.oci.digest import split_digest
 from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
 from docker_credential_gcr.emulator.registry.errors import DigestInvalid, UploadUnknown
 from docker_credential_gcr.emulator.registry.repositories import ensure_repository, find_repository
-from docker_credential_gcr.emulator.runtime.errors import TooManyRequests
+from docker_credential_gcr.emulator.runtime.errors import DatabaseUnavailable, TooManyRequests
 from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.sites.hosts import Target
 from docker_credential_gcr.emulator.storage.pieces import is_whole, list_keys
@@ -126,6 +126,8 @@ async def append(services: RegistryServices, session: Session, chunks: AsyncIter
         # An addition: of two requests at one Location `sequence` accepts one, in any order. Only `write`,
         # which runs alone, deletes the repository or condemns the key.
         await services.database.add(work, durable=False)
+    except DatabaseUnavailable:
+        raise  # to discard asks the database, too, for as long again: the sweeper deletes the piece
     except BaseException:
         await discard(services, new)
         raise
@@ -151,6 +153,8 @@ async def finish(
         unused = await services.database.add(
             lambda connection: _make_blob(services, connection, session, whole, digest, damaged)
         )
+    except DatabaseUnavailable:
+        raise  # as above
     except BaseException:
         await discard(services, list_new_keys(session.upload, whole))
         raise
