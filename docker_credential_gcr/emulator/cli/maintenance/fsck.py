@@ -12,7 +12,7 @@ from docker_credential_gcr.emulator.cli.options import say
 
 from .data_option import data_or_database, lock_data_directory
 from .progress import NoTerminal, TerminalProgress, echo_above, show_progress
-from .shared_options import Storage, open_shared, shared_options
+from .shared_options import Storage, choose_place, open_shared, shared_options
 
 if TYPE_CHECKING:
     from docker_credential_gcr.emulator.maintenance.fsck.findings import Finding
@@ -40,6 +40,7 @@ def fsck(
     to do about each kind. Nothing is changed: gcr-emulator gc removes files without a row, gcr-emulator
     rebuild creates a new database. A data directory must not be in use; with --database servers may run.
     """
+    database, storage = choose_place(context, data, database, storage)
     with show_progress() as progress:
         chosen = {"quick": quick, "sparse": sparse_manifests, "progress": progress}
         if database is not None:

@@ -12,7 +12,7 @@ from docker_credential_gcr.emulator.client.rest import Server
 
 from .data_option import directory_type, lock_data_directory
 from .progress import show_progress
-from .shared_options import Storage, open_shared, shared_options
+from .shared_options import Storage, choose_place, is_named, open_shared, shared_options
 
 _OPTIONS = {"--data": "data", "--database": "database", "--server": "url"}
 
@@ -52,6 +52,7 @@ def gc(
     Prints how much of each kind was removed, one a line: manifests, links (from a repository to a blob),
     blobs, uploads, files (without a row in the database), bytes.
     """
+    database, storage = choose_place(context, data, database, storage)
     if _is_server_named(context):
         database = None
     if database is not None:
@@ -73,11 +74,7 @@ def gc(
 
 def _is_server_named(context: click.Context) -> bool:
     """Returns whether --server is on the command line. Raises UsageError if another place is there, too."""
-    named = [
-        option
-        for option, name in _OPTIONS.items()
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-    ]
+    named = [option for option, name in _OPTIONS.items() if is_named(context, name)]
     if "--server" in named and len(named) > 1:
         raise click.UsageError(f"--server and {named[0]} exclude each other: give one of them")
     return "--server" in named

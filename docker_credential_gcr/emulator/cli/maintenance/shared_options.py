@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_database = click.option(
-    "--database",
-    metavar="URL",
-    envvar="GCR_EMULATOR_DATABASE",
-    show_envvar=True,
-    callback=options.check_password,
-    help="The PostgreSQL database of running servers, such as postgresql://HOST/NAME.",
+
+def _make_option(help_text: str, *, is_required: bool) -> Callable[[F], F]:
+    return click.option(
+        "--database",
+        metavar="URL",
+        envvar="GCR_EMULATOR_DATABASE",
+        show_envvar=True,
+        required=is_required,
+        callback=options.check_password,
+        help=help_text,
+    )
+
+
+_database = _make_option(
+    "The PostgreSQL database of running servers, such as postgresql://HOST/NAME.", is_required=False
 )
-needed_database = click.option(
-    "--database",
-    metavar="URL",
-    envvar="GCR_EMULATOR_DATABASE",
-    show_envvar=True,
-    required=True,
-    callback=options.check_password,
-    help="A PostgreSQL database, such as postgresql://HOST/NAME.",
-)
+needed_database = _make_option("A PostgreSQL database, such as postgresql://HOST/NAME.", is_required=True)
 _storage = click.option(
     "--storage",
     "storage_url",
@@ -101,6 +101,25 @@ def storage_options(command: F) -> F:
 def shared_options(command: F) -> F:
     """Gives the command a `database`, None if it is not given, and a `storage`."""
     return _database(storage_options(command))
+
+
+def choose_place(
+    context: click.Context, data: Path | None, database: str | None, storage: Storage
+) -> tuple[str | None, Storage]:
+    """Returns the database and the store that are meant; no database means the data directory alone.
+
+    The variables may be of another registry than the --data on the command line. Raises UsageError.
+    """
+    if data is None or storage.url is None or not is_named(context, "data"):
+        return database, storage
+    if is_named(context, "storage_url"):
+        raise click.UsageError("--data and --storage exclude each other: give one of them")
+    return database if is_named(context, "database") else None, Storage(None, None)
+
+
+def is_named(context: click.Context, parameter: str) -> bool:
+    """Returns whether the parameter is on the command line."""
+    return context.get_parameter_source(parameter) is click.core.ParameterSource.COMMANDLINE
 
 
 @contextlib.contextmanager

@@ -244,6 +244,17 @@ def test_images_in_a_data_directory_are_checked_there(
     )
 
 
+@pytest.mark.parametrize("command", ["fsck", "gc"])
+def test_data_directory_on_the_command_line_wins_over_the_variables_of_servers(
+    run: Run, stopped: Path, place: SharedPlace, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    for option, value in zip(place.options[::2], place.options[1::2], strict=True):
+        monkeypatch.setenv(f"GCR_EMULATOR_{option[2:].upper().replace('-', '_')}", value)
+    expected = {"fsck": f"{stopped} is sound\n", "gc": "freed 0 B\n"}[command]
+    code, _, err = run(command, "--data", stopped)
+    assert (code, err) == (0, expected)
+
+
 def test_database_without_tables_is_named_and_stays_empty(run: Run, place: SharedPlace) -> None:
     code, out, err = run("fsck", *place.options)
     assert (code, out) == (1, "")
@@ -259,6 +270,10 @@ def test_database_without_tables_is_named_and_stays_empty(run: Run, place: Share
         (
             ("--database", "postgresql://h/d"),
             "--database needs --storage, or --data if a directory has the bytes of images",
+        ),
+        (
+            ("--database", "postgresql://h/d", "--storage", "s3://b", "--data", "."),
+            "--data and --storage exclude each other: give one of them",
         ),
         (
             ("--database", "postgresql://u:secret@h/d"),
