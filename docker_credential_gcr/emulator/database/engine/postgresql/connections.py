@@ -115,9 +115,11 @@ def _connect(parameters: dict[str, Any]) -> psycopg.Connection[Any]:
 
 def check_room(fetch: Callable[[str], tuple[Any, ...]], needed: int) -> None:
     """Raises UnusableDatabase if the server has less than `needed` connections left; `fetch` runs a query."""
+    # Of other roles' connections this role sees the database alone.
     most, used = fetch(
         "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')"
-        "::int, (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') - 1"
+        "::int, (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL "
+        "AND coalesce(backend_type, 'client backend') = 'client backend') - 1"
     )
     if used + needed > most:
         raise UnusableDatabase(

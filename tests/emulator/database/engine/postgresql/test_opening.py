@@ -59,6 +59,16 @@ def test_a_server_has_nine_connections_and_is_refused_where_they_do_not_fit(smal
     )
 
 
+def test_connections_of_other_roles_count_although_a_role_sees_little_of_them(small: Cluster) -> None:
+    url = small.create_database()
+    execute(small.url(), "CREATE ROLE ordinary LOGIN")
+    with closing(open_database(url)), pytest.raises(UnusableDatabase) as raised:
+        open_database(url.replace("postgres@", "ordinary@"))
+    assert str(raised.value).startswith(
+        "this server needs 9 connections, 9 of the database's 17 are in use, which is 18 together: "
+    )
+
+
 REVISIONS = {
     "0001": f"the database's schema is of revision 0001, this gcr-emulator needs {schema.REVISION}: run "
     "gcr-emulator migrate first",
