@@ -84,7 +84,7 @@ def _explain(error: Exception) -> str:
     # Without the lines that quote the statement; a connection that fails has none of these fields.
     reason = (cause.diag.message_primary if isinstance(cause, psycopg.Error) else None) or str(cause)
     if isinstance(cause, psycopg.errors.InsufficientPrivilege | psycopg.errors.InvalidSchemaName):
-        reason += ": give the role a schema in which it may create tables"
+        reason += ": use the role that owns the database, or its tables"
     return reason.strip().replace("\n", " ")
 
 
