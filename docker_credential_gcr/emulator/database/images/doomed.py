@@ -12,7 +12,8 @@ condemns due keys, deletes the bytes, and then the entries: after a crash in bet
 In SQLite an entry need not be flushed. A crash of the process loses no commit. A loss of power may lose the
 entry and leave a file, which fsck reports and `gc --data` removes. The row that names the key is committed
 later in the same log, so it never survives without the deletion of the entry. A crash of PostgreSQL costs
-commits that were not flushed, so there an entry is flushed before the first byte is sent to the store.
+commits that were not flushed, so there an entry is flushed before the first byte is sent to the store, and
+the condemnation before the bytes are deleted.
 """
 
 from collections.abc import Sequence
