@@ -67,9 +67,11 @@ SCALE = {"GCR_TEST_DATABASE": "postgresql", "GCR_TEST_STORAGE": "seaweedfs"}
 LONG = {"GCR_TEST_KILLS": "200", "GCR_TEST_ROUNDS": "10000", "GCR_TEST_DOWN_S": "10"}
 # The tests of --scale in parts: CI runs one for each commit.
 SCALE_TESTS = (
-    ("tests/emulator/registry", "tests/emulator/control", "tests/emulator/malformed"),
-    ("tests/emulator/google", "tests/emulator/test_federation.py", "tests/emulator/cli/resources"),
-)
+    ("tests/emulator/registry",),
+    ("tests/emulator/google",),
+    ("tests/emulator/control", "tests/emulator/malformed", "tests/emulator/cli/resources",
+        "tests/emulator/test_federation.py"),
+)  # fmt: skip
 # The name of each lock, and its extras; the others have the versions of `dev`.
 LOCKS: dict[str, tuple[str, ...]] = {
     "dev": ("emulator", "scale", "test", "clients", "dev"),

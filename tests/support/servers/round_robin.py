@@ -103,7 +103,10 @@ class RoundRobin:
 
     async def _pass_request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Passes one request and its response; returns whether the client's connection can go on."""
-        head = await reader.readuntil(b"\r\n\r\n")
+        method = await reader.readexactly(1)
+        if not method.isalpha():  # TLS: clients try it first, and wait ten seconds for an answer
+            return False
+        head = method + await reader.readuntil(b"\r\n\r\n")
         server = await self._connect()
         if server is None:
             writer.write(_UNAVAILABLE)
