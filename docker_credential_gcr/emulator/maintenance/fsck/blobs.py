@@ -61,7 +61,8 @@ def _check_blob(context: CheckContext, row: Row) -> tuple[str, str] | None:
     try:
         actual = _hash(context, algorithm, pieces, data)
     except OSError as error:
-        return "missing-bytes", f"{error.filename}: {error.strerror}"
+        # Only an error of a file has a name.
+        return "missing-bytes", f"{error.filename}: {error.strerror}" if error.filename else str(error)
     return None if actual in (None, row["digest"]) else ("wrong-digest", f"the bytes are {actual}")
 
 

@@ -190,6 +190,20 @@ def test_what_is_deleted_during_the_check_is_no_finding(moved: SharedPlace) -> N
         assert list(check_shared(session, Vanishing(moved), now=session.find_time())) == []
 
 
+class Broken(Objects):
+    """The objects of a store that loses one between two requests."""
+
+    def hash(self, *_arguments: object) -> str:
+        raise OSError("pieces/ab: the store does not have it")
+
+
+def test_object_that_cannot_be_read_is_missing(moved: SharedPlace) -> None:
+    with open_session(moved.database) as session:
+        stored = Broken(moved.open_store(), Progress())
+        (found,) = check_shared(session, stored, now=session.find_time())
+    assert (found.kind, found.text) == ("missing-bytes", "pieces/ab: the store does not have it")
+
+
 @contextmanager
 def under_load(url: str, editor: Any) -> Iterator[None]:
     """Pushes and deletes images, and collects garbage without a delay, until the block ends."""
