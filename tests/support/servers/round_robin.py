@@ -12,6 +12,7 @@ _MOST_HEAD = 256 * 1024
 _UNAVAILABLE = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
 )
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _READINESS = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 # Headers of one connection alone, which a proxy answers for itself.
 _HOP_BY_HOP = (b"connection:", b"keep-alive:", b"proxy-connection:")
@@ -104,7 +105,10 @@ class RoundRobin:
     async def _pass_request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Passes one request and its response; returns whether the client's connection can go on."""
         method = await reader.readexactly(1)
-        if not method.isalpha():  # TLS: clients try it first, and wait ten seconds for an answer
+        if not method.isalpha():
+            # TLS: clients try it first, wait ten seconds for an answer, and know a plain one by its beginning.
+            writer.write(_BAD_REQUEST)
+            await writer.drain()
             return False
         head = method + await reader.readuntil(b"\r\n\r\n")
         server = await self._connect()
