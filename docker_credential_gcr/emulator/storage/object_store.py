@@ -79,13 +79,18 @@ class ObjectStore:
                 del block
                 if size > PART_SIZE:
                     return await self._write_parts(key, first, blocks)
-            await self._create(key, first)
+            await self._create(key, first, size)
         return size
 
-    async def _create(self, key: str, blocks: Iterable[bytes]) -> None:
-        with self._watch(key):
-            creating = obstore.put_async(self._writes, key, blocks, mode="create", use_multipart=False)
-            await self._finish(key, asyncio.ensure_future(creating))
+    async def _create(self, key: str, blocks: Iterable[bytes], size: int) -> None:
+        try:
+            with self._watch(key):
+                creating = obstore.put_async(self._writes, key, blocks, mode="create", use_multipart=False)
+                await self._finish(key, asyncio.ensure_future(creating))
+        except FileExistsError:
+            # A request that obstore has repeated had succeeded: no other body has this key.
+            if await asyncio.to_thread(self.size, key) != size:
+                raise
 
     async def _write_parts(self, key: str, first: deque[bytes], rest: AsyncIterator[bytes]) -> int:
         body = UploadBody(first, rest)

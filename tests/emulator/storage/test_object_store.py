@@ -179,6 +179,18 @@ def test_a_failure_is_repeated_and_then_told_without_its_text(store, stub):
     assert store.delete([KEY]) == [KEY]
 
 
+def test_an_object_that_was_created_although_the_store_said_no_is_written(store, stub):
+    def fail_after_the_first_write(handler):
+        if handler.command == "PUT" and not stub.objects:
+            stub.objects[handler.key] = handler.body
+            return handler.refuse(503, "SlowDown")
+        return False
+
+    stub.intercept = fail_after_the_first_write
+    assert write(store, b"bytes") == 5
+    assert list(stub.objects.values()) == [b"bytes"]
+
+
 def test_five_requests_that_fail_keep_the_next_from_the_store(hasty_store, stub):
     write(hasty_store, DATA)
     stub.intercept = lambda handler: handler.refuse(500, "InternalError")
