@@ -106,7 +106,7 @@ class RoundRobin:
         """Passes one request and its response; returns whether the client's connection can go on."""
         method = await reader.readexactly(1)
         if not method.isalpha():
-            # TLS: clients try it first, wait ten seconds for an answer, and know a plain one by its beginning.
+            # TLS: clients try it first, wait ten seconds for an answer, and know a plain one by its start.
             writer.write(_BAD_REQUEST)
             await writer.drain()
             return False
