@@ -33,7 +33,8 @@ def check_late() -> None:
 
 def explain_missing(error: Exception) -> str | None:
     """Returns how to install a module of the extra that is missing; None for any other error."""
-    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
-    if name in SCALE_MODULES:
+    name = (error.name or "") if isinstance(error, ModuleNotFoundError) else ""
+    package = name.partition(".")[0]
+    if package in SCALE_MODULES:
         return f"{name} is missing: {SCALE_INSTALL}"
-    return f"{name} is missing: {INSTALL}" if name in MODULES else None
+    return f"{name} is missing: {INSTALL}" if package in MODULES else None

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_gcr.emulator.extra import MODULES, explain_missing
+from docker_credential_gcr.emulator.extra import MODULES, SCALE_MODULES, explain_missing
 
 INSTALL = "install the emulator extra from a checkout: pip install '.[emulator]'"
+SCALE_INSTALL = "install the extra for PostgreSQL and object stores: pip install '.[emulator,scale]'"
 
 
 def test_modules_are_those_that_the_extra_brings() -> None:
@@ -28,6 +29,11 @@ def test_modules_are_those_that_the_extra_brings() -> None:
 @pytest.mark.parametrize("name", [*MODULES, "sqlalchemy.orm"])
 def test_missing_module_of_the_extra_is_named_with_the_command_that_installs_it(name: str) -> None:
     assert explain_missing(ModuleNotFoundError(name=name)) == f"{name} is missing: {INSTALL}"
+
+
+@pytest.mark.parametrize("name", [*SCALE_MODULES, "psycopg.conninfo"])
+def test_missing_driver_is_named_with_the_command_that_installs_it(name: str) -> None:
+    assert explain_missing(ModuleNotFoundError(name=name)) == f"{name} is missing: {SCALE_INSTALL}"
 
 
 @pytest.mark.parametrize(

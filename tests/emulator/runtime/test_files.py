@@ -26,6 +26,7 @@ KEY = ("key", "create", "--project", "my-project", "--account", "ci", *SERVER)
 CREDENTIAL = ("credentials", "create", "--type", "service_account", "--project", "my-project", *SERVER)
 GRANT = ("iam", "grant", "--project", "my-project", "--role", "roles/viewer", "--member", "allUsers", *SERVER)
 TRUST = ("trust", *SERVER, "--ca", "FOLDER/ca.pem", "--root", "FOLDER")
+MOVE = ("move", "--database", "postgresql://localhost/x", "--storage", "s3://bucket")
 CONTAINERD = "etc/containerd"
 STORES = "usr/local/share"
 AUTHORITIES = {
@@ -56,6 +57,7 @@ CASES = [
         ((command, "--data", "FOLDER/closed/data"), "", "closed", "closed/data/keys", "")
         for command in ("gc", "fsck", "rebuild")
     ),
+    ((*MOVE, "--data", "FOLDER/closed/data"), "", "closed", "closed/data/keys", ""),
     *(
         ((*TRUST, *options), "", CONTAINERD, f"{CONTAINERD}/certs.d/localhost:1/{file}", "")
         for options, file in (
@@ -133,7 +135,7 @@ def test_d25_serve_names_the_directory_that_it_may_not_use(run: Run, folder: Pat
 
 def test_d25_every_command_that_looks_at_files_is_walked() -> None:
     # serve is tested above, run below and in test_run; other commands read no file.
-    others = {"serve", "run", "hosts", "completion", "version"}
+    others = {"serve", "run", "hosts", "completion", "version", "migrate"}
     assert {command[0] for command, *_ in CASES} == set(cli.commands) - others
 
 

@@ -33,13 +33,12 @@ def move(data: Path, database: str, storage: Storage, as_json: bool) -> None:
 
     if storage.url is None:
         raise click.UsageError("name the object store with --storage")
-    store = storage.open(None)
     with lock_data_directory(data, accepts_moved=True) as directory, show_progress() as progress:
         check_own_database(directory.path)
         SqliteDatabase(directory.database_path).close()  # migrates an older one
         target = Target(
             database,
-            store,
+            storage.open(None),
             directory.read_keys(),
             mark=lambda: mark_moved(directory.path, f"{database} and {storage.url}"),
             is_marked=directory.is_moved,
