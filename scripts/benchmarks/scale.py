@@ -171,7 +171,7 @@ def _pull(servers: Sequence[RegistryServer], seconds: float) -> Throughput:
 
 
 def _push(servers: Sequence[RegistryServer], seconds: float) -> Throughput:
-    """Measures pushes of blobs of 1 KiB by eight clients, each to one of the servers."""
+    """Measures pushes of blobs of 1 KiB by eight clients of each server."""
     endpoints = [server.open(REPOSITORY) for server in servers]
     content, at_most = make_bytes(KIB), int(500 * seconds)
 
@@ -181,7 +181,8 @@ def _push(servers: Sequence[RegistryServer], seconds: float) -> Throughput:
     def act(connection: Connection, blobs: Any, number: int) -> None:
         connection.push_blob(endpoints[0].repository, *blobs[number])
 
-    return measure_operations(endpoints, CLIENTS, prepare, act, seconds=seconds, at_most=at_most)
+    clients = CLIENTS * len(servers)
+    return measure_operations(endpoints, clients, prepare, act, seconds=seconds, at_most=at_most)
 
 
 def _count_connections(
