@@ -15,19 +15,16 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from docker_credential_gcr.emulator.database import migrations, schema
-from docker_credential_gcr.emulator.database.engine.errors import UnusableDatabase
 
 from .connections import connect_engine, explain_refusal
 from .errors import Fault, find_fault
-from .prepare import check_revision, find_revision, prepare
+from .prepare import await_lock, check_revision, find_revision, prepare
 from .sessions import LOCKS, SCHEMA
 
 # The revision whose schema was the first one in PostgreSQL: those before it are for SQLite alone.
 _FIRST = "0009"
 _TRY_LOCK = f"SELECT pg_try_advisory_lock({LOCKS}, {SCHEMA})"
 _UNLOCK = f"SELECT pg_advisory_unlock({LOCKS}, {SCHEMA})"
-_RETRY_S = 0.1
-_LOCK_WAIT_S = 600.0
 # A statement that waits for the lock of a table makes all later requests wait: it gives up, and the revision
 # is tried again. An index or a backfill may take as long as it needs.
 _LIMITS = "SET statement_timeout = 0; SET lock_timeout = 1000; SET idle_in_transaction_session_timeout = 0"
@@ -67,11 +64,7 @@ def migrate(url: str, scripts: Path = migrations.SCRIPTS) -> Migrated:
 def _locked(engine: Engine) -> Iterator[Connection]:
     with engine.connect() as connection:
         driver: Any = connection.connection.dbapi_connection
-        until = time.monotonic() + _LOCK_WAIT_S
-        while not driver.execute(_TRY_LOCK).fetchone()[0]:
-            if time.monotonic() > until:
-                raise UnusableDatabase("another process migrates the database: wait until it has ended")
-            time.sleep(_RETRY_S)
+        await_lock(lambda: bool(driver.execute(_TRY_LOCK).fetchone()[0]))
         try:
             yield connection
         finally:

@@ -6,6 +6,7 @@ first adds what the newer version needs, and a later one removes what the older 
 
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, insert, inspect, select
@@ -105,14 +106,23 @@ def _begin(driver: Any) -> None:
 
     Waits without a transaction: one that waits for a lock would block CREATE INDEX CONCURRENTLY.
     """
-    until = time.monotonic() + _LOCK_WAIT_S
-    while True:
+
+    def begin() -> bool:
         driver.execute("BEGIN")
         if driver.execute(_TRY_LOCK).fetchone()[0]:
-            return
+            return True
         driver.execute("ROLLBACK")
+        return False
+
+    await_lock(begin)
+
+
+def await_lock(try_lock: Callable[[], bool]) -> None:
+    """Tries to get the lock of the schema until that succeeds. Raises UnusableDatabase after ten minutes."""
+    until = time.monotonic() + _LOCK_WAIT_S
+    while not try_lock():
         if time.monotonic() > until:
-            raise UnusableDatabase("another server changes the database's schema: wait until it has ended")
+            raise UnusableDatabase("another process changes the database's schema: wait until it has ended")
         time.sleep(_RETRY_S)
 
 
