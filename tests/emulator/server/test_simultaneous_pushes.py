@@ -14,8 +14,6 @@ from support.registry_client import RegistryClient
 from support.servers.emulators import Replicas, running_replicas
 from support.servers.postgresql import NEEDS, Cluster, running_cluster
 
-from docker_credential_gcr.pytest_plugin import GcrEmulator
-
 pytestmark = NEEDS
 CLIENTS = 50
 NAME = "my-project/app"
@@ -33,17 +31,6 @@ def replicas(cluster: Cluster, tmp_path: Path) -> Iterator[Replicas]:
     options = ("--database", cluster.create_database(), "--trusted-proxy", "127.0.0.0/8")
     with running_replicas(3, tmp_path, *options) as replicas:
         yield replicas
-
-
-@pytest.fixture
-def key(replicas: Replicas, tmp_path: Path) -> str:
-    """Returns the key of an editor."""
-    operator = Path(replicas.programs[0].ready["operator_token_file"]).read_text().strip()
-    with requests.Session() as session:
-        session.headers["Authorization"] = f"Bearer {operator}"
-        emulator = GcrEmulator(session, replicas.front.url, "", tmp_path)
-        emulator.project("my-project")
-        return emulator.key("roles/editor").read_text()
 
 
 def push(url: str, key: str, number: int, together: Barrier) -> tuple[int, str]:
