@@ -185,7 +185,7 @@ def test_a_registry_token_ends_with_the_pool_of_its_identity(outside: Any) -> No
     assert (show(), outside.pull(token)) == (200, (200, outside.digest))
 
 
-def test_a_token_from_a_url_acts_as_a_service_account(outside: Any) -> None:
+def test_check_55_a_token_from_a_url_acts_as_a_service_account(outside: Any) -> None:
     audience = outside.make_github()
     account = outside.make_account("puller", "roles/storage.objectViewer")
     member = f"principal://iam.googleapis.com/{outside.pool}/subject/repo:octo-org/app:ref:refs/heads/main"

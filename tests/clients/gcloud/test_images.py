@@ -53,14 +53,14 @@ def list_tags(google_cloud: GoogleCloud, who: str, image: str) -> list[tuple[str
     [((), APP), (("--repository=gcr.io.localhost/my-project",), "gcr.io.localhost/my-project/app")],
     ids=["over TLS", "below localhost without TLS"],
 )
-def test_list_names_the_images_of_a_project(
+def test_check_53_list_names_the_images_of_a_project(
     google_cloud: GoogleCloud, repository: tuple[str, ...], name: str
 ) -> None:
     assert google_cloud.load("owner", *IMAGES, "list", *repository) == [{"name": name}]
 
 
 @pytest.mark.usefixtures("digest")
-def test_list_needs_no_more_than_an_access_token(google_cloud: GoogleCloud) -> None:
+def test_check_53_list_needs_no_more_than_an_access_token(google_cloud: GoogleCloud) -> None:
     token = google_cloud.succeed("owner", "gcloud", "auth", "print-access-token").strip()
 
     listed = google_cloud.load("logged-out", *IMAGES, "list", CLOUDSDK_AUTH_ACCESS_TOKEN=token)
@@ -126,7 +126,7 @@ def test_who_may_not_is_shown_the_registrys_reason(
     ]
 
 
-def test_project_in_a_domain_has_its_images_and_its_bucket(google_cloud: GoogleCloud) -> None:
+def test_check_57_project_in_a_domain_has_its_images_and_its_bucket(google_cloud: GoogleCloud) -> None:
     repository = "example.com/domain-project"
     google_cloud.make_person("domain", "roles/owner", project=DOMAIN_PROJECT)
     google_cloud.push("domain", google_cloud.place / "layout", f"gcr.io/{repository}/app:v1")

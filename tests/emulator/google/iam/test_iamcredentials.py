@@ -45,7 +45,7 @@ def ada(apis: Apis) -> str:
     return apis.sign_in(ADA)
 
 
-def test_an_access_token_is_the_accounts(apis: Apis, ada: str) -> None:
+def test_check_55_an_access_token_is_the_accounts(apis: Apis, ada: str) -> None:
     reply = apis.call("POST", f"{ACCOUNT}:generateAccessToken", {"lifetime": "600s", **ASK}, ada)
 
     token = reply.body["accessToken"]
