@@ -39,6 +39,14 @@ CALLS: dict[str, tuple[str, str, object, int, str]] = {
     "p.policy": ("POST", f"{PROJECT}:getIamPolicy", {}, 200, "resourcemanager.projects.getIamPolicy"),
     "p.share": ("POST", f"{PROJECT}:setIamPolicy", ETAG, 409, "resourcemanager.projects.setIamPolicy"),
     "p.delete": ("POST", f"{PROJECT}:undelete", {}, 400, "resourcemanager.projects.undelete"),
+    "analyze": (
+        "GET",
+        f"{PROJECT}:analyzeIamPolicy?analysisQuery.accessSelector.permissions=storage.objects.get"
+        "&analysisQuery.resourceSelector.fullResourceName=//cloudresourcemanager.googleapis.com/projects/my-project",
+        None,
+        200,
+        "cloudasset.assets.analyzeIamPolicy",
+    ),
     "services": ("GET", f"{PROJECT}/services", None, 200, "serviceusage.services.list"),
     "switch": ("POST", f"{PROJECT}/services/x:enable", {}, 404, "serviceusage.services.enable"),
     "accounts": ("GET", f"{PROJECT}/serviceAccounts", None, 200, "iam.serviceAccounts.list"),
@@ -98,8 +106,8 @@ _READER = "r.get i.list pkg.pull"
 _WRITER = f"{_READER} i.tag pkg.push"
 _KEEPER = f"{_WRITER} i.untag pkg.delete"
 _EDITOR = (
-    f"p.get p.policy services switch accounts keys buckets b.create b.get b.update b.policy o.list o.get "
-    f"o.delete pull push delete r.create r.policy {_KEEPER}"
+    f"p.get p.policy analyze services switch accounts keys buckets b.create b.get b.update b.policy "
+    f"o.list o.get o.delete pull push delete r.create r.policy {_KEEPER}"
 )
 _PULL = "o.list o.get pull"
 _PUSH = f"{_PULL} b.get o.delete push delete"
@@ -108,7 +116,7 @@ _OBJECTS = f"{_PULL} o.delete delete"
 ON_PROJECT = {
     "owner": f"{_EDITOR} p.share p.delete b.share r.share",
     "editor": _EDITOR,
-    "viewer": f"p.get p.policy services accounts buckets {_PULL} {_READER}",
+    "viewer": f"p.get p.policy analyze services accounts buckets {_PULL} {_READER}",
     "browser": "p.get p.policy",
     "storage.admin": f"p.get buckets b.create b.update b.policy b.share {_PUSH}",
     "storage.objectAdmin": f"p.get {_OBJECTS}",
@@ -122,6 +130,7 @@ ON_PROJECT = {
     "artifactregistry.repoAdmin": _KEEPER,
     "artifactregistry.createOnPushRepoAdmin": _KEEPER,
     "artifactregistry.admin": f"{_KEEPER} r.create r.policy r.share",
+    "cloudasset.viewer": "analyze",
     "containerregistry.ServiceAgent": _PULL,
     "serviceusage.serviceUsageAdmin": "services switch",
     "serviceusage.serviceUsageViewer": "services",

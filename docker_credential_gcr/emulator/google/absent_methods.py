@@ -31,8 +31,8 @@ ABSENT: dict[str, str] = {
     rf"{_PROJECT}/projectSettings": "projectSettings of Artifact Registry",
     rf"{_PROJECT}/locations/[^/]+/(?:vpcscConfig|projectConfig)": "vpcscConfig and projectConfig",
     r"/v1beta[12]/projects/.*": "v1beta1 and v1beta2 of Artifact Registry, but for its locations",
-    rf"(?:/v1|/v1/organizations/[^/]+|{_PROJECT})/roles(?:[:/].*)?": "roles of IAM as resources",
-    r"/v1/permissions:queryTestablePermissions": "roles of IAM as resources",
+    rf"(?:/v1|/v1/organizations/[^/]+|{_PROJECT})/roles(?:[:/].*)?": "custom roles of IAM and lists of roles",
+    r"/v1/permissions:queryTestablePermissions": "custom roles of IAM and lists of roles",
     r"/v[123](?:beta1)?/(?:folders|organizations)(?:[:/].*)?": "folders and organizations as resources",
     r"/\$discovery/.*|/discovery/v1/.*": "discovery documents",
 }

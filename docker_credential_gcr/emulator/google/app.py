@@ -12,10 +12,12 @@ from docker_credential_gcr.emulator.runtime.strict_json import is_escaped_text
 from . import resource_policies
 from .absent_methods import describe_absent
 from .artifact_registry import docker_images, locations, packages, repositories, tags
+from .asset import policy_analysis
 from .dependencies import GoogleServices
 from .iam import (
     account_deletion,
     iamcredentials,
+    predefined_roles,
     public_keys,
     service_account_keys,
     service_accounts,
@@ -78,6 +80,10 @@ ROUTES: list[Row] = [
     ("GET", "/.well-known/openid-configuration", discovery.discover),
     ("POST", "/o/oauth2/token", token_endpoint.issue_token),
     ("POST", "/o/oauth2/revoke", token_endpoint.revoke_token),
+    # cloudasset.googleapis.com: asset/
+    ("GET", f"{_V1}:analyzeIamPolicy", policy_analysis.analyze_project),
+    ("GET", "/v1/folders/{folder}:analyzeIamPolicy", policy_analysis.analyze_folder),
+    ("GET", "/v1/organizations/{organization}:analyzeIamPolicy", policy_analysis.analyze_organization),
     # cloudresourcemanager.googleapis.com: projects/
     ("POST", "/v1/projects", resource_manager.create_project_v1),
     ("GET", "/v1/projects", resource_manager.list_projects_v1),
@@ -85,6 +91,8 @@ ROUTES: list[Row] = [
     ("POST", f"{_V1}:setIamPolicy", resource_policies.PROJECTS.set_policy),
     ("POST", f"{_V1}:testIamPermissions", resource_policies.PROJECTS.test_permissions),
     ("POST", f"{_V1}:getAncestry", parents.show_ancestry),
+    ("POST", "/v1/organizations/{organization}:getIamPolicy", parents.show_organization_policy),
+    ("POST", "/v2/folders/{folder}:getIamPolicy", parents.show_folder_policy),
     ("POST", f"{_V1}:undelete", resource_manager.undelete_project_v1),
     ("GET", _V1, resource_manager.show_project_v1),
     ("PUT", _V1, resource_manager.update_project_v1),
@@ -143,6 +151,7 @@ ROUTES: list[Row] = [
     ("DELETE", _PROVIDER, workload_identity.PROVIDERS.delete),
     ("GET", f"{_POOL}/operations/{{operation}}", long_running.show_operation),
     ("GET", f"{_PROVIDER}/operations/{{operation}}", long_running.show_operation),
+    ("GET", "/v1/roles/{role}", predefined_roles.show_role),
     # iamcredentials.googleapis.com: iam/
     ("POST", f"{_ACCOUNT}:generateAccessToken", iamcredentials.generate_access_token),
     ("POST", f"{_ACCOUNT}:generateIdToken", iamcredentials.generate_id_token),

@@ -8,6 +8,7 @@ https://SERVICE/INTERFACE     the default audience of a method, written by gRPC 
 # https://github.com/googleapis/googleapis/blob/master/google/api/auth.proto
 _INTERFACES = {
     "artifactregistry": ("google.devtools.artifactregistry.v1.ArtifactRegistry",),
+    "cloudasset": ("google.cloud.asset.v1.AssetService",),
     "cloudresourcemanager": ("google.cloud.resourcemanager.v3.Projects",),
     "iam": ("google.iam.admin.v1.IAM",),
     "iamcredentials": ("google.iam.credentials.v1.IAMCredentials",),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 CONTAINER_REGISTRY = "containerregistry.googleapis.com"
 ARTIFACT_REGISTRY = "artifactregistry.googleapis.com"
+CLOUD_ASSET = "cloudasset.googleapis.com"
 RESOURCE_MANAGER = "cloudresourcemanager.googleapis.com"
 
 # name -> title; a new project has these enabled. Others can be switched, which has no effect.
@@ -15,6 +16,7 @@ SERVICES = {
     ARTIFACT_REGISTRY: "Artifact Registry API",
     RESOURCE_MANAGER: "Cloud Resource Manager API",
     "cloudapis.googleapis.com": "Google Cloud APIs",
+    CLOUD_ASSET: "Cloud Asset API",
     CONTAINER_REGISTRY: "Container Registry API",
     "iam.googleapis.com": "Identity and Access Management (IAM) API",
     "iamcredentials.googleapis.com": "IAM Service Account Credentials API",

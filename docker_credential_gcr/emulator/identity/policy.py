@@ -127,7 +127,7 @@ def format_policy(policy: Policy, requested_version: int = 3) -> dict[str, objec
     """
     document: dict[str, object] = {"version": min(policy.version, requested_version), "etag": policy.etag}
     if policy.bindings:
-        document["bindings"] = [_format_binding(binding, requested_version) for binding in policy.bindings]
+        document["bindings"] = [format_binding(binding, requested_version) for binding in policy.bindings]
     return document
 
 
@@ -215,7 +215,8 @@ def _parse_condition(role: str, document: object) -> Condition | None:
     return Condition(expression, title, description)
 
 
-def _format_binding(binding: Binding, requested_version: int) -> dict[str, object]:
+def format_binding(binding: Binding, requested_version: int = 3) -> dict[str, object]:
+    """Returns {"role": …, "members": […]}, from version 3 on with the condition."""
     document: dict[str, object] = {"role": binding.role, "members": list(binding.members)}
     if binding.condition is None:
         return document

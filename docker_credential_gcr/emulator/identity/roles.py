@@ -67,6 +67,8 @@ _REPOSITORIES = _permissions("artifactregistry.repositories", "create delete get
 _ARTIFACTS = _WRITE_ARTIFACTS | _DELETE_ARTIFACTS | _CREATE_ON_PUSH | _REPOSITORIES
 _GIVE_ARTIFACTS = _permissions("artifactregistry.repositories", "setIamPolicy")
 
+# https://cloud.google.com/policy-intelligence/docs/analyze-iam-policies#required-permissions
+_ANALYZE = _permissions("cloudasset.assets", "analyzeIamPolicy")
 _PUBLISH = _permissions("pubsub.topics", "publish")
 
 _EDITOR = (
@@ -79,6 +81,7 @@ _EDITOR = (
     | _READ_POOLS
     | _SERVICES
     | _ARTIFACTS
+    | _ANALYZE
     | _PUBLISH
 )
 
@@ -103,7 +106,8 @@ ROLES: dict[str, frozenset[str]] = {
     | _READ_KEYS
     | _READ_POOLS
     | _READ_SERVICES
-    | _READ_ARTIFACTS,
+    | _READ_ARTIFACTS
+    | _ANALYZE,
     "roles/browser": _READ_POLICY,
     "roles/storage.admin": _ALL_OBJECTS | _BUCKETS | _GIVE_BUCKETS | _PROJECT,
     # Without storage.buckets.get a push is refused, as at Google.
@@ -129,6 +133,7 @@ ROLES: dict[str, frozenset[str]] = {
     "roles/artifactregistry.createOnPushWriter": _WRITE_ARTIFACTS | _CREATE_ON_PUSH,
     "roles/artifactregistry.createOnPushRepoAdmin": _WRITE_ARTIFACTS | _DELETE_ARTIFACTS | _CREATE_ON_PUSH,
     "roles/artifactregistry.admin": _ARTIFACTS | _GIVE_ARTIFACTS,
+    "roles/cloudasset.viewer": _ANALYZE,
     "roles/containerregistry.ServiceAgent": _PULL
     | _PUBLISH
     | _permissions("storage.objects", "getIamPolicy"),

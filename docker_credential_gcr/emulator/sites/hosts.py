@@ -67,6 +67,7 @@ GOOGLE_APIS = frozenset(
         "iam.googleapis.com",
         "iamcredentials.googleapis.com",
         "sts.googleapis.com",
+        "cloudasset.googleapis.com",
         "cloudresourcemanager.googleapis.com",
         "serviceusage.googleapis.com",
         "storage.googleapis.com",

@@ -16,6 +16,7 @@ EDITOR = {"role": "roles/editor", "members": [f"serviceAccount:{ACCOUNT}"]}
 ARTIFACT_REGISTRY = "artifactregistry.googleapis.com"
 OTHERS = [
     "cloudapis.googleapis.com",
+    "cloudasset.googleapis.com",
     "cloudresourcemanager.googleapis.com",
     "containerregistry.googleapis.com",
     "iam.googleapis.com",

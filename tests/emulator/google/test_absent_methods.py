@@ -41,11 +41,11 @@ CALLS = {
     f"GET {REPOSITORY.replace('v1', 'v1beta2')}": (
         "v1beta1 and v1beta2 of Artifact Registry, but for its locations"
     ),
-    "GET /v1/roles": "roles of IAM as resources",
-    "POST /v1/roles:queryGrantableRoles": "roles of IAM as resources",
-    "GET /v1/roles/viewer": "roles of IAM as resources",
-    f"GET {PROJECT}/roles": "roles of IAM as resources",
-    "POST /v1/permissions:queryTestablePermissions": "roles of IAM as resources",
+    "GET /v1/roles": "custom roles of IAM and lists of roles",
+    "POST /v1/roles:queryGrantableRoles": "custom roles of IAM and lists of roles",
+    f"GET {PROJECT}/roles/mine": "custom roles of IAM and lists of roles",
+    f"GET {PROJECT}/roles": "custom roles of IAM and lists of roles",
+    "POST /v1/permissions:queryTestablePermissions": "custom roles of IAM and lists of roles",
     "GET /v3/folders:search": "folders and organizations as resources",
     "GET /v3/organizations:search": "folders and organizations as resources",
     "GET /v2/folders/1": "folders and organizations as resources",

@@ -31,6 +31,10 @@ REPOSITORY = f"{LOCATION}/repositories/images"
 PACKAGE = f"{REPOSITORY}/packages/app"
 PROJECTS = "resourcemanager.projects"
 POOLS = f"{V1}/locations/global/workloadIdentityPools"
+ANALYSIS = (
+    ":analyzeIamPolicy?analysisQuery.accessSelector.permissions=storage.objects.get"
+    "&analysisQuery.resourceSelector.fullResourceName=//storage.googleapis.com/my-bucket"
+)
 PROVIDER = {
     "oidc": {"issuerUri": "https://issuer.example"},
     "attributeMapping": {"google.subject": "assertion.sub"},
@@ -55,6 +59,11 @@ CALLS = [
     ("PATCH", V3, {"displayName": "x"}, f"{PROJECTS}.update"),
     ("POST", f"{V3}:move", {"destinationParent": "folders/1"}, f"{PROJECTS}.update"),
     ("POST", f"{V1}:getAncestry", {}, f"{PROJECTS}.get"),
+    ("POST", "/v1/organizations/1:getIamPolicy", {}, "resourcemanager.organizations.getIamPolicy"),
+    ("POST", "/v2/folders/1:getIamPolicy", {}, "resourcemanager.folders.getIamPolicy"),
+    ("GET", f"{V1}{ANALYSIS}", None, "cloudasset.assets.analyzeIamPolicy"),
+    ("GET", f"/v1/folders/1{ANALYSIS}", None, "cloudasset.assets.analyzeIamPolicy"),
+    ("GET", f"/v1/organizations/1{ANALYSIS}", None, "cloudasset.assets.analyzeIamPolicy"),
     ("GET", "/v1/projects/no-project", None, f"{PROJECTS}.get"),
     ("GET", f"{V1}/services", None, "serviceusage.services.list"),
     ("GET", f"{V1}/services:batchGet", None, "serviceusage.services.get"),
@@ -175,6 +184,7 @@ OPEN = {
     "/oauth2/v1/certs",
     "/oauth2/v3/certs",
     "/.well-known/openid-configuration",
+    "/v1/roles/{role}",
     # Lists and searches, which omit what the caller may not see.
     "/v1/projects/{project}:testIamPermissions",
     "/v3/projects/{project}:testIamPermissions",

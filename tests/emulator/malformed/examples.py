@@ -133,6 +133,8 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("POST", f"{_V1}:getAncestry"): Example(),
     ("POST", f"{_V3}:move"): Example({"destinationParent": "folders/1"}),
     ("POST", f"{_V1}:getIamPolicy"): _GET_POLICY,
+    ("POST", "/v1/organizations/{organization}:getIamPolicy"): _GET_POLICY,
+    ("POST", "/v2/folders/{folder}:getIamPolicy"): _GET_POLICY,
     ("POST", f"{_V3}:getIamPolicy"): _GET_POLICY,
     ("POST", f"{_V1}:setIamPolicy"): Example({"policy": _POLICY}),
     ("POST", f"{_V3}:setIamPolicy"): Example({"policy": _POLICY}),

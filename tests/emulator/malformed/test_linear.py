@@ -50,6 +50,14 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "google.artifact_registry.docker_images._NAME": ("fullmatch", ("", "a@", "a@sha256:")),
     "google.artifact_registry.repositories._ID": ("fullmatch", ("",)),
     "google.artifact_registry.repositories._KEY": ("fullmatch", ("", "projects/p/locations/l/keyRings/")),
+    "google.asset.policy_analysis._BUCKET": (
+        "fullmatch",
+        ("", "//storage.googleapis.com/", "//storage.googleapis.com/projects/_/buckets/"),
+    ),
+    "google.asset.policy_analysis._PROJECT": (
+        "fullmatch",
+        ("", "//cloudresourcemanager.googleapis.com/projects/"),
+    ),
     "google.iam.delegation._DELEGATE": ("fullmatch", ("", "projects/-/serviceAccounts/")),
     "google.rest.partial_response._TOKEN": ("findall", ("",)),
     "google.policy_requests._PERMISSION": ("fullmatch", ("", "a.b.")),

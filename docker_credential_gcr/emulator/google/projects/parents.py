@@ -10,12 +10,14 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.projects import projects
 from docker_credential_gcr.emulator.database.projects.projects import Project
-from docker_credential_gcr.emulator.google.authorization import get_project
+from docker_credential_gcr.emulator.google.authorization import check_permission, get_project
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
 from docker_credential_gcr.emulator.google.rest.long_running import create_operation_number, finish_operation
 from docker_credential_gcr.emulator.google.rest.message_schema import VALUE
 from docker_credential_gcr.emulator.google.rest.methods import Result, method, reads
+from docker_credential_gcr.emulator.google.rest.request_messages import GET_POLICY
+from docker_credential_gcr.emulator.identity.policy import EMPTY, format_policy
 
 from .project_resource import V3_TYPE, format_parent_v1, format_v3
 
@@ -31,6 +33,20 @@ def show_ancestry(connection: Connection, call: Call) -> Result:
     ancestors = [format_parent_v1(project)] if project.parent else []
     resources = [{"type": "project", "id": project.project_id}, *ancestors]
     return {"ancestor": [{"resourceId": resource} for resource in resources]}
+
+
+@reads(body=GET_POLICY)
+def show_folder_policy(connection: Connection, call: Call) -> Result:
+    """Returns an empty policy: folders have none here, so the operator alone may read it."""
+    check_permission(connection, call.caller, "resourcemanager.folders.getIamPolicy", [])
+    return format_policy(EMPTY)
+
+
+@reads(body=GET_POLICY)
+def show_organization_policy(connection: Connection, call: Call) -> Result:
+    """Returns an empty policy, as for a folder."""
+    check_permission(connection, call.caller, "resourcemanager.organizations.getIamPolicy", [])
+    return format_policy(EMPTY)
 
 
 @method(body={"destinationParent": VALUE})

@@ -31,8 +31,15 @@ NAMES = {
     "tag": "v1",
     "service": "containerregistry.googleapis.com",
     "operation": "none",
+    "folder": "1",
+    "organization": "1",
+    "role": "viewer",
 }
 POLICY: dict[str, Any] = {"policy": {}}
+ANALYSIS = (
+    "analysisQuery.accessSelector.permissions=storage.objects.get"
+    "&analysisQuery.resourceSelector.fullResourceName=//storage.googleapis.com/" + BUCKET
+)
 ACCOUNT = "/v1/projects/{project}/serviceAccounts/{account}"
 POOLS = "/v1/projects/{project}/locations/global/workloadIdentityPools"
 IMAGES = "/v1/projects/{project}/locations/{location}/repositories/{repository}"
@@ -59,6 +66,7 @@ REQUESTS: dict[str, tuple[str, Any]] = {
         },
     ),
     f"PATCH {POOLS}/{{pool}}/providers/{{provider}}": ("updateMask=displayName", {"displayName": "New"}),
+    "GET /v1/projects/{project}:analyzeIamPolicy": (ANALYSIS, None),
     "GET /storage/v1/b": ("project=my-project", None),
     "POST /storage/v1/b": ("project=my-project", {"name": "another-bucket"}),
     "PUT /storage/v1/b/{bucket}/iam": ("", {"bindings": []}),
@@ -105,6 +113,12 @@ ANSWERED: dict[str, tuple[str, Any, int, Any]] = {
         {"kind": "storage#testIamPermissionsResponse"},
     ),
     # These do not depend on the project.
+    "POST /v1/organizations/{organization}:getIamPolicy": ("", None, 200, {"version": 1, "etag": "ACAB"}),
+    "POST /v2/folders/{folder}:getIamPolicy": ("", None, 200, {"version": 1, "etag": "ACAB"}),
+    "GET /v1/roles/{role}": ("", None, 200, None),
+    # The project has no parent.
+    "GET /v1/folders/{folder}:analyzeIamPolicy": (ANALYSIS, None, 404, None),
+    "GET /v1/organizations/{organization}:analyzeIamPolicy": (ANALYSIS, None, 404, None),
     f"GET {ACCOUNT}/allowedLocations": ("", None, 200, {"locations": [], "encodedLocations": "0x0"}),
     f"GET {POOLS}/{{pool}}/allowedLocations": ("", None, 200, {"locations": [], "encodedLocations": "0x0"}),
     # A caller can read its own operations; this one does not exist.

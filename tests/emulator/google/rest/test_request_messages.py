@@ -254,6 +254,7 @@ def fill(path: str) -> str:
         {
             **dict.fromkeys(("key", "pool", "provider", "service", "repository"), "x"),
             **dict.fromkeys(("package", "tag", "version", "operation", "image"), "x"),
+            **dict.fromkeys(("folder", "organization"), "1"),
             **names,
         }
     )
