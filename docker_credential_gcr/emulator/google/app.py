@@ -12,7 +12,7 @@ from docker_credential_gcr.emulator.runtime.strict_json import is_escaped_text
 from . import resource_policies
 from .absent_methods import describe_absent
 from .artifact_registry import docker_images, locations, packages, repositories, tags
-from .asset import policy_analysis
+from .asset import policy_analysis, resource_search
 from .dependencies import GoogleServices
 from .iam import (
     account_deletion,
@@ -82,6 +82,7 @@ ROUTES: list[Row] = [
     ("POST", "/o/oauth2/revoke", token_endpoint.revoke_token),
     # cloudasset.googleapis.com: asset/
     ("GET", f"{_V1}:analyzeIamPolicy", policy_analysis.analyze_project),
+    ("GET", f"{_V1}:searchAllResources", resource_search.search_resources),
     ("GET", "/v1/folders/{folder}:analyzeIamPolicy", policy_analysis.analyze_folder),
     ("GET", "/v1/organizations/{organization}:analyzeIamPolicy", policy_analysis.analyze_organization),
     # cloudresourcemanager.googleapis.com: projects/

@@ -68,7 +68,7 @@ _ARTIFACTS = _WRITE_ARTIFACTS | _DELETE_ARTIFACTS | _CREATE_ON_PUSH | _REPOSITOR
 _GIVE_ARTIFACTS = _permissions("artifactregistry.repositories", "setIamPolicy")
 
 # https://cloud.google.com/policy-intelligence/docs/analyze-iam-policies#required-permissions
-_ANALYZE = _permissions("cloudasset.assets", "analyzeIamPolicy")
+_ASSETS = _permissions("cloudasset.assets", "analyzeIamPolicy searchAllResources")
 _PUBLISH = _permissions("pubsub.topics", "publish")
 
 _EDITOR = (
@@ -81,7 +81,7 @@ _EDITOR = (
     | _READ_POOLS
     | _SERVICES
     | _ARTIFACTS
-    | _ANALYZE
+    | _ASSETS
     | _PUBLISH
 )
 
@@ -107,7 +107,7 @@ ROLES: dict[str, frozenset[str]] = {
     | _READ_POOLS
     | _READ_SERVICES
     | _READ_ARTIFACTS
-    | _ANALYZE,
+    | _ASSETS,
     "roles/browser": _READ_POLICY,
     "roles/storage.admin": _ALL_OBJECTS | _BUCKETS | _GIVE_BUCKETS | _PROJECT,
     # Without storage.buckets.get a push is refused, as at Google.
@@ -133,7 +133,7 @@ ROLES: dict[str, frozenset[str]] = {
     "roles/artifactregistry.createOnPushWriter": _WRITE_ARTIFACTS | _CREATE_ON_PUSH,
     "roles/artifactregistry.createOnPushRepoAdmin": _WRITE_ARTIFACTS | _DELETE_ARTIFACTS | _CREATE_ON_PUSH,
     "roles/artifactregistry.admin": _ARTIFACTS | _GIVE_ARTIFACTS,
-    "roles/cloudasset.viewer": _ANALYZE,
+    "roles/cloudasset.viewer": _ASSETS,
     "roles/containerregistry.ServiceAgent": _PULL
     | _PUBLISH
     | _permissions("storage.objects", "getIamPolicy"),

@@ -31,6 +31,7 @@ REPOSITORY = f"{LOCATION}/repositories/images"
 PACKAGE = f"{REPOSITORY}/packages/app"
 PROJECTS = "resourcemanager.projects"
 POOLS = f"{V1}/locations/global/workloadIdentityPools"
+SEARCH = ":searchAllResources?assetTypes=storage.googleapis.com/Bucket"
 ANALYSIS = (
     ":analyzeIamPolicy?analysisQuery.accessSelector.permissions=storage.objects.get"
     "&analysisQuery.resourceSelector.fullResourceName=//storage.googleapis.com/my-bucket"
@@ -62,6 +63,7 @@ CALLS = [
     ("POST", "/v1/organizations/1:getIamPolicy", {}, "resourcemanager.organizations.getIamPolicy"),
     ("POST", "/v2/folders/1:getIamPolicy", {}, "resourcemanager.folders.getIamPolicy"),
     ("GET", f"{V1}{ANALYSIS}", None, "cloudasset.assets.analyzeIamPolicy"),
+    ("GET", f"{V1}{SEARCH}", None, "cloudasset.assets.searchAllResources"),
     ("GET", f"/v1/folders/1{ANALYSIS}", None, "cloudasset.assets.analyzeIamPolicy"),
     ("GET", f"/v1/organizations/1{ANALYSIS}", None, "cloudasset.assets.analyzeIamPolicy"),
     ("GET", "/v1/projects/no-project", None, f"{PROJECTS}.get"),

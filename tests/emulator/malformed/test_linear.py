@@ -58,6 +58,7 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
         "fullmatch",
         ("", "//cloudresourcemanager.googleapis.com/projects/"),
     ),
+    "google.asset.resource_search._WORD": ("fullmatch", ("",)),
     "google.iam.delegation._DELEGATE": ("fullmatch", ("", "projects/-/serviceAccounts/")),
     "google.rest.partial_response._TOKEN": ("findall", ("",)),
     "google.policy_requests._PERMISSION": ("fullmatch", ("", "a.b.")),

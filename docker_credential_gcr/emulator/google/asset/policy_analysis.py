@@ -11,8 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.database.projects import bucket_policies, enabled_apis, storage_buckets
-from docker_credential_gcr.emulator.database.projects.enabled_apis import Obstacle
+from docker_credential_gcr.emulator.database.projects import bucket_policies, storage_buckets
 from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.google.authorization import (
     check_permission,
@@ -21,11 +20,12 @@ from docker_credential_gcr.emulator.google.authorization import (
     get_project,
 )
 from docker_credential_gcr.emulator.google.rest.calls import Call
-from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument, NotFound, ServiceDisabled
+from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument, NotFound
 from docker_credential_gcr.emulator.google.rest.methods import Result, reads
-from docker_credential_gcr.emulator.identity.google_services import CLOUD_ASSET, SERVICES
 from docker_credential_gcr.emulator.identity.policy import Binding, Policy, format_binding
 from docker_credential_gcr.emulator.identity.roles import ROLES
+
+from .authorization import check_service
 
 _QUERY = "analysisQuery"
 _PERMISSIONS = f"{_QUERY}.accessSelector.permissions"
@@ -96,7 +96,7 @@ def _analyze(
     project, in_force = _find_in_force(connection, resource) or (None, {})
     if project is None or scope not in (f"projects/{project.project_id}", project.parent):
         raise NotFound(f"Resource {resource[:300]} was not found in {scope}.")
-    _check_service(connection, project)
+    check_service(connection, project)
     results = [
         _format_result(attached, resource, binding, given)
         for attached, policy in in_force.items()
@@ -109,11 +109,6 @@ def _analyze(
     }
     analysis = {"analysisQuery": query, "analysisResults": results, "fullyExplored": True}
     return {"mainAnalysis": analysis, "fullyExplored": True}
-
-
-def _check_service(connection: Connection, project: Project) -> None:
-    if enabled_apis.find_obstacle(connection, project.project_id, CLOUD_ASSET) is Obstacle.DISABLED:
-        raise ServiceDisabled(SERVICES[CLOUD_ASSET], CLOUD_ASSET, project.number)
 
 
 def _find_in_force(connection: Connection, resource: str) -> _InForce | None:

@@ -67,6 +67,7 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     ),
     f"PATCH {POOLS}/{{pool}}/providers/{{provider}}": ("updateMask=displayName", {"displayName": "New"}),
     "GET /v1/projects/{project}:analyzeIamPolicy": (ANALYSIS, None),
+    "GET /v1/projects/{project}:searchAllResources": ("assetTypes=storage.googleapis.com/Bucket", None),
     "GET /storage/v1/b": ("project=my-project", None),
     "POST /storage/v1/b": ("project=my-project", {"name": "another-bucket"}),
     "PUT /storage/v1/b/{bucket}/iam": ("", {"bindings": []}),
