@@ -131,6 +131,9 @@ ON_PROJECT = {
     "artifactregistry.createOnPushRepoAdmin": _KEEPER,
     "artifactregistry.admin": f"{_KEEPER} r.create r.policy r.share",
     "cloudasset.viewer": "analyze",
+    "artifactregistry.containerRegistryMigrationAdmin": (
+        f"analyze p.get p.policy r.create r.get r.policy r.share pkg.pull pkg.push {_PULL}"
+    ),
     "containerregistry.ServiceAgent": _PULL,
     "serviceusage.serviceUsageAdmin": "services switch",
     "serviceusage.serviceUsageViewer": "services",

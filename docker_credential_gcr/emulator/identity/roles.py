@@ -50,25 +50,42 @@ _READ_ARTIFACTS = (
     | _permissions("artifactregistry.tags", "get list")
     | _permissions("artifactregistry.dockerimages", "get list")
     | _permissions("artifactregistry.locations", "get list")
+    | _permissions("artifactregistry.projectsettings", "get")
 )
 _WRITE_ARTIFACTS = (
     _READ_ARTIFACTS
     | _permissions("artifactregistry.repositories", "uploadArtifacts")
+    | _permissions("artifactregistry.packages", "update")
     | _permissions("artifactregistry.tags", "create update")
 )
 _DELETE_ARTIFACTS = (
     _permissions("artifactregistry.repositories", "deleteArtifacts")
     | _permissions("artifactregistry.packages", "delete")
-    | _permissions("artifactregistry.versions", "delete")
+    | _permissions("artifactregistry.versions", "delete update")
     | _permissions("artifactregistry.tags", "delete")
 )
 _CREATE_ON_PUSH = _permissions("artifactregistry.repositories", "createOnPush")
-_REPOSITORIES = _permissions("artifactregistry.repositories", "create delete getIamPolicy update")
+_REPOSITORIES = _permissions(
+    "artifactregistry.repositories", "create delete getIamPolicy update"
+) | _permissions("artifactregistry.projectsettings", "update")
 _ARTIFACTS = _WRITE_ARTIFACTS | _DELETE_ARTIFACTS | _CREATE_ON_PUSH | _REPOSITORIES
 _GIVE_ARTIFACTS = _permissions("artifactregistry.repositories", "setIamPolicy")
 
 # https://cloud.google.com/policy-intelligence/docs/analyze-iam-policies#required-permissions
 _ASSETS = _permissions("cloudasset.assets", "analyzeIamPolicy searchAllResources")
+
+# https://cloud.google.com/artifact-registry/docs/transition/auto-migrate-gcr-ar#permissions
+_MIGRATE = (
+    _permissions("artifactregistry.projectsettings", "get update")
+    | _permissions(
+        "artifactregistry.repositories",
+        "create downloadArtifacts get getIamPolicy list setIamPolicy uploadArtifacts",
+    )
+    | _PULL
+    | _permissions("resourcemanager.projects", "get getIamPolicy")
+    | _ASSETS
+)
+
 _PUBLISH = _permissions("pubsub.topics", "publish")
 
 _EDITOR = (
@@ -134,6 +151,7 @@ ROLES: dict[str, frozenset[str]] = {
     "roles/artifactregistry.createOnPushRepoAdmin": _WRITE_ARTIFACTS | _DELETE_ARTIFACTS | _CREATE_ON_PUSH,
     "roles/artifactregistry.admin": _ARTIFACTS | _GIVE_ARTIFACTS,
     "roles/cloudasset.viewer": _ASSETS,
+    "roles/artifactregistry.containerRegistryMigrationAdmin": _MIGRATE,
     "roles/containerregistry.ServiceAgent": _PULL
     | _PUBLISH
     | _permissions("storage.objects", "getIamPolicy"),

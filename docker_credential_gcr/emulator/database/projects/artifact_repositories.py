@@ -20,7 +20,10 @@ from docker_credential_gcr.emulator.identity.resource import format_repository, 
 from .projects import Project
 
 # Settings that are only stored and shown.
-SETTINGS = ("kmsKeyName", "cleanupPolicies", "cleanupPolicyDryRun", "vulnerabilityScanningConfig")
+SETTINGS = (
+    *("kmsKeyName", "cleanupPolicies", "cleanupPolicyDryRun", "vulnerabilityScanningConfig"),
+    *("platformLogsConfig", "disallowUnspecifiedMode"),
+)
 _SELECT = (
     select(
         *buckets.c["id", "name"],

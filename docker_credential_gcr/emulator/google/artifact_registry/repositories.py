@@ -34,24 +34,26 @@ from .locations import get_location
 _TYPE = "type.googleapis.com/google.devtools.artifactregistry.v1."
 # https://cloud.google.com/artifact-registry/docs/repositories/create-repos
 _ID = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-_STANDARD = ("STANDARD_REPOSITORY", "MODE_UNSPECIFIED")
+# The repositories that serve gcr.io names: HOST -> the only location where it can be created.
+# https://cloud.google.com/artifact-registry/docs/transition/gcr-repositories
+_GCR_LOCATIONS = {"gcr.io": "us", "us.gcr.io": "us", "eu.gcr.io": "europe", "asia.gcr.io": "asia"}
+_STANDARD = "STANDARD_REPOSITORY"
 # https://cloud.google.com/kms/docs/resource-hierarchy#retrieve_resource_id
 _KEY = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+")
 _MAX_POLICIES = 10
+_MAX_POLICY_ID_SIZE = 127
 
 
 @method("repositoryId", body=REPOSITORY)
 async def create_repository(call: Call) -> Result:
     """Creates the repository ?repositoryId= of format DOCKER."""
     location, body, repository_id = get_location(call), call.body, call.query.get("repositoryId", "")
-    if not _ID.fullmatch(repository_id):
-        raise InvalidArgument(
-            f"invalid repository id {repository_id[:100]!r}: it must be 1 to 63 lower-case letters, digits "
-            "or hyphens, beginning with a letter, not ending in a hyphen"
-        )
+    _check_id(repository_id, location)
     if body.get("format") != "DOCKER":
         raise InvalidArgument("gcr-emulator can only create repositories of format DOCKER.")
-    if body.get("mode", "MODE_UNSPECIFIED") not in _STANDARD:
+    if "mode" not in body and body.get("disallowUnspecifiedMode"):
+        raise InvalidArgument("the mode of the repository must be given: disallowUnspecifiedMode is true")
+    if body.get("mode", _STANDARD) != _STANDARD:
         raise InvalidArgument("gcr-emulator can only create repositories of mode STANDARD_REPOSITORY.")
     settings = _parse(body)
 
@@ -128,7 +130,7 @@ def format_repository(repository: ArtifactRepository) -> dict[str, Any]:
     document: dict[str, Any] = {
         "name": repository.name,
         "format": "DOCKER",
-        "mode": "STANDARD_REPOSITORY",
+        "mode": _STANDARD,
         "createTime": format_instant(repository.created_at),
         "updateTime": format_instant(repository.updated_at),
         "registryUri": f"{host}/{repository.project_id.replace(':', '/')}/{repository.repository_id}",
@@ -140,6 +142,21 @@ def format_repository(repository: ArtifactRepository) -> dict[str, Any]:
     if repository.immutable_tags:
         document["dockerConfig"] = {"immutableTags": True}
     return {**document, **repository.settings}
+
+
+def _check_id(repository_id: str, location: str) -> None:
+    """Raises InvalidArgument for an ID that no repository at the location can have."""
+    only = _GCR_LOCATIONS.get(repository_id)
+    if only is not None and location != only:
+        # gcloud refuses it with the same words.
+        raise InvalidArgument(
+            f"GCR repository {repository_id} can only be created in the {only} multi-region."
+        )
+    if only is None and not _ID.fullmatch(repository_id):
+        raise InvalidArgument(
+            f"invalid repository id {repository_id[:100]!r}: it must be 1 to 63 lower-case letters, digits "
+            "or hyphens, beginning with a letter, not ending in a hyphen"
+        )
 
 
 def _parse(body: dict[str, Any]) -> dict[str, Any]:
@@ -168,11 +185,22 @@ def _check_cleanup_policies(policies: dict[str, Any]) -> None:
     if len(policies) > _MAX_POLICIES:
         raise InvalidArgument(f"cleanupPolicies may hold at most {_MAX_POLICIES} policies")
     for key, policy in policies.items():
-        if policy.get("id", "") != key:
-            raise InvalidArgument(f"the id of the cleanup policy {key[:100]!r} must be its key")
-        if policy.get("action") not in ("DELETE", "KEEP"):
-            raise InvalidArgument(f"the action of the cleanup policy {key[:100]!r} must be DELETE or KEEP")
-        if ("condition" in policy) == ("mostRecentVersions" in policy):
-            raise InvalidArgument(
-                f"the cleanup policy {key[:100]!r} must have either a condition or mostRecentVersions"
-            )
+        fault = _find_fault(key, policy)
+        if fault is not None:
+            raise InvalidArgument(fault)
+
+
+def _find_fault(key: str, policy: dict[str, Any]) -> str | None:
+    """Returns why Artifact Registry does not accept a cleanup policy."""
+    shown = f"the cleanup policy {key[:100]!r}"
+    if len(key) > _MAX_POLICY_ID_SIZE:
+        return f"the id of {shown} must have at most {_MAX_POLICY_ID_SIZE} characters"
+    if policy.get("id", "") != key:
+        return f"the id of {shown} must be its key"
+    if "action" not in policy:
+        return f"the action of {shown} must be DELETE or KEEP"
+    if ("condition" in policy) == ("mostRecentVersions" in policy):
+        return f"{shown} must have either a condition or mostRecentVersions"
+    if policy["action"] == "DELETE" and not policy.get("condition"):
+        return f"{shown} must have a condition: its action is DELETE"
+    return None

@@ -16,12 +16,16 @@ def merge_fields(call: Call, current: Mapping[str, Any], message: Message) -> di
 
     Without a mask, and with `*`: see `list_paths`. Raises InvalidArgument.
     """
-    merged = dict(current)
-    for path in list_paths(call.query.get("updateMask", ""), call.body, message):
+    merged, mask = dict(current), call.query.get("updateMask", "")
+    for path in list_paths(mask, call.body, message):
         _set(merged, call.body, path)
     for name, field in message.items():
-        if isinstance(field, Fixed) and merged.get(name) != current.get(name):
+        if not isinstance(field, Fixed):
+            continue
+        if merged.get(name) != current.get(name):
             raise InvalidArgument(f"Invalid update mask: the field {name!r} cannot be changed.")
+        if mask in ("", "*") and call.body.get(name) and call.body[name] != current.get(name):
+            raise InvalidArgument(f"The field {name!r} cannot be changed.")
     return merged
 
 
@@ -54,9 +58,10 @@ def _parse(text: str, message: Message) -> list[str]:
     left = text
     while left:
         if isinstance(field, Map):
-            # A key may hold dots; a key with other special characters is quoted with backticks.
-            path.append(left.strip("`"))
-            return path
+            key, left = _split_key(left, field)
+            path.append(key)
+            field = field.values
+            continue
         name, _, left = left.partition(".")
         name = to_camel(name)
         if not isinstance(field, dict) or name not in field or field[name] is MISSING:
@@ -66,6 +71,20 @@ def _parse(text: str, message: Message) -> list[str]:
     else:
         return [] if not text or field is OUTPUT else path
     raise InvalidArgument(f"Invalid update mask: the field {to_camel(text)[:100]!r} is unknown.")
+
+
+def _split_key(text: str, field: Map) -> tuple[str, str]:
+    """Returns the key of a map at the head of a path, and the rest of the path.
+
+    A key with special characters is quoted with backticks. Where no member can follow, a key may hold dots.
+    """
+    if text.startswith("`"):
+        key, _, left = text[1:].partition("`")
+        return key, left.removeprefix(".")
+    if not isinstance(field.values, dict):
+        return text, ""
+    key, _, left = text.partition(".")
+    return key, left
 
 
 def _set(merged: dict[str, Any], body: Mapping[str, Any], path: list[str]) -> None:

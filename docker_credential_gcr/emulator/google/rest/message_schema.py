@@ -3,11 +3,11 @@
     {"displayName": VALUE, "labels": Map(VALUE), "oidc": {"issuerUri": VALUE}, "createTime": OUTPUT}
 
 A member may be spelled displayName or display_name, null means that it is absent, and an unknown member is
-an error. https://protobuf.dev/programming-guides/json/
+an error. Values are returned in protobuf's canonical form. https://protobuf.dev/programming-guides/json/
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Union
 
@@ -15,7 +15,11 @@ from .errors import InvalidArgument
 
 _SNAKE = re.compile(r"_([a-z0-9])")
 _CAPITAL = re.compile(r"[A-Z]")
-_DURATION = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?s", re.ASCII)
+_DURATION = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,9}))?s", re.ASCII)
+# https://protobuf.dev/reference/protobuf/google.protobuf/#duration
+_MAX_DURATION_S = 315_576_000_000
+_COUNTS = range(2**31)
+_MAX_DIGITS = 10
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,10 @@ class Scalar:
 
 @dataclass(frozen=True)
 class Enum:
-    """One of several names; a client may send the number instead."""
+    """One of several names, in any letter case; a client may send the number instead.
+
+    The number 0 is the default: a member with it is absent.
+    """
 
     numbers: Mapping[int, str]
 
@@ -89,6 +96,8 @@ def read_message(document: Mapping[str, Any], message: Message, at: str = "") ->
         field = message[name]
         if value is not None and field is not OUTPUT:
             read[name] = _read(value, field, path)
+            if read[name] is None:
+                del read[name]
     if MISSING in message.values():
         _check_missing(read, message, at)
     return {name: value for name, value in read.items() if message[name] is not MISSING}
@@ -123,22 +132,55 @@ def _read_list(value: Any, field: List, path: str) -> Any:
 
 
 def _read_scalar(value: Any, field: Scalar, path: str) -> Any:
-    if field == COUNT and isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
-        value = int(value)
-    wrong = {
-        "string": not isinstance(value, str),
-        "boolean": not isinstance(value, bool),
-        "count": not isinstance(value, int) or isinstance(value, bool) or value < 0,
-        "duration": not isinstance(value, str) or not _DURATION.fullmatch(value),
-    }
-    if wrong.get(field.kind):
+    if field.kind not in _READERS:
+        return value
+    read = _READERS[field.kind](value)
+    if read is None:
         raise InvalidArgument(f"Invalid value at '{to_snake(path)}': it must be a {field.kind}.")
-    return value
+    return read
 
 
-def _read_enum(value: Any, field: Enum, path: str) -> str:
-    name = field.numbers.get(value) if isinstance(value, int) and not isinstance(value, bool) else value
+def _read_text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _read_flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _read_count(value: Any) -> int | None:
+    """Returns the number in 5, 5.0 or "5"; None for any other value."""
+    is_text = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS
+    if is_text or (isinstance(value, float) and value.is_integer()):
+        value = int(value)
+    is_count = isinstance(value, int) and not isinstance(value, bool) and value in _COUNTS
+    return value if is_count else None
+
+
+def _read_duration(value: Any) -> str | None:
+    """Returns a duration with 0, 3, 6 or 9 digits after the point: 1.500s for 1.5s; None if it is not one."""
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None or int(match[1]) > _MAX_DURATION_S:
+        return None
+    fraction = (match[2] or "").rstrip("0")
+    fraction += "0" * (-len(fraction) % 3)
+    return f"{int(match[1])}{'.' if fraction else ''}{fraction}s"
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    TEXT.kind: _read_text,
+    FLAG.kind: _read_flag,
+    COUNT.kind: _read_count,
+    DURATION.kind: _read_duration,
+}
+
+
+def _read_enum(value: Any, field: Enum, path: str) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        name = field.numbers.get(value)
+    else:
+        name = value.upper() if isinstance(value, str) else None
     if name not in field.numbers.values():
         known = ", ".join(field.numbers.values())
         raise InvalidArgument(f"Invalid value at '{to_snake(path)}': it must be one of {known}.")
-    return str(name)
+    return None if name == field.numbers[0] else name

@@ -120,6 +120,13 @@ _SCANNING = _message(
     _fields("enablementState enablementStateReason lastEnableTime"),
     enablementConfig=_enum("ENABLEMENT_CONFIG_UNSPECIFIED", "INHERITED", "DISABLED"),
 )
+_LOGS: Message = {
+    "loggingState": _enum("LOGGING_STATE_UNSPECIFIED", "ENABLED", "DISABLED"),
+    "severityLevel": _enum(
+        *("SEVERITY_LEVEL_UNSPECIFIED", "DEBUG", "INFO", "NOTICE", "WARNING"),
+        *("ERROR", "CRITICAL", "ALERT", "EMERGENCY"),
+    ),
+}
 REPOSITORY = _message(
     _fields("name createTime updateTime sizeBytes registryUri satisfiesPzs satisfiesPzi"),
     format=Fixed(Enum(_FORMATS)),
@@ -131,7 +138,9 @@ REPOSITORY = _message(
     cleanupPolicies=Map(_CLEANUP_POLICY),
     cleanupPolicyDryRun=FLAG,
     vulnerabilityScanningConfig=_SCANNING,
+    platformLogsConfig=_LOGS,
+    disallowUnspecifiedMode=FLAG,
     **_fields("remoteRepositoryConfig virtualRepositoryConfig mavenConfig aptConfig yumConfig", MISSING),
-    **_fields("platformLogsConfig disallowUnspecifiedMode", MISSING),
+    **_fields("networkConfig sbomConfig", MISSING),
 )
 TAG: Message = {"name": OUTPUT, "version": VALUE}

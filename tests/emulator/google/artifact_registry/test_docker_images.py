@@ -143,6 +143,35 @@ def test_versions_are_listed_and_shown(apis: Apis) -> None:
     assert refusal(apis.call("GET", f"{NESTED}/versions/sha256:0")) == MISSING
 
 
+def test_a57_a_package_is_named_with_its_slash_quoted_once_or_twice(apis: Apis) -> None:
+    digest = push(apis, "dir/app", b"1")
+    expected = {
+        "versions": {"versions": [describe_version("dir/app", digest, 1, "v1")]},
+        "tags": {"tags": [describe_tag("dir/app", "v1", digest)]},
+    }
+
+    for listing, body in expected.items():
+        for name in ("dir%2Fapp", "dir%252Fapp", "dir%2fapp"):
+            query = "?view=FULL" if listing == "versions" else ""
+            assert apis.call("GET", f"{REPOSITORY}/packages/{name}/{listing}{query}").body == body
+
+
+def test_a61_a_project_in_a_domain_has_its_colon_in_the_api_and_a_slash_in_the_registry(apis: Apis) -> None:
+    project = "example.com:proj-ect"
+    apis.call("POST", "/v1/projects", {"projectId": project})
+    made = f"/v1/projects/{project}/locations/us/repositories?repositoryId=images"
+    assert apis.call("POST", made, {"format": "DOCKER"}).status == 200
+    digest = apis.push("us~proj-ect.example.com.a~images", "example.com/proj-ect/images/app", b"1")
+
+    for colon in (":", "%3A"):
+        path = f"/v1/projects/{project.replace(':', colon)}/locations/us/repositories/images"
+        (image,) = apis.call("GET", f"{path}/dockerImages").body["dockerImages"]
+        assert image["uri"] == f"us-docker.pkg.dev/example.com/proj-ect/images/app@{digest}"
+        name = f"projects/{project}/locations/us/repositories/images/packages/app"
+        tag = {"name": f"{name}/tags/v1", "version": f"{name}/versions/{digest}"}
+        assert apis.call("GET", f"{path}/packages/app/tags").body == {"tags": [tag]}
+
+
 def test_a_version_with_a_tag_is_deleted_by_force_alone(apis: Apis) -> None:
     digest = push(apis, "dir/app", b"1")
     path = f"{NESTED}/versions/{digest}"

@@ -173,6 +173,18 @@ def test_a_caller_learns_what_it_may_do(apis: Apis) -> None:
     assert ask("none", USER) == {}
 
 
+def test_a58_the_repositories_of_all_locations_are_listed_as_gcloud_does(apis: Apis) -> None:
+    make(apis)
+
+    listed = apis.call("GET", "/v1beta2/projects/my-project/locations").body
+
+    assert listed == apis.call("GET", "/v1/projects/my-project/locations").body
+    found = [
+        apis.call("GET", f"/v1/{location['name']}/repositories").body for location in listed["locations"]
+    ]
+    assert [body for body in found if body] == [{"repositories": [describe()]}]
+
+
 def test_locations_are_listed_and_shown(apis: Apis) -> None:
     us = {"name": "projects/my-project/locations/us", "locationId": "us"}
 

@@ -39,9 +39,13 @@ OF_ACCOUNTS = {
 BASIC = {"roles/owner", "roles/editor", "roles/viewer"}
 CUSTOM = {"projects/my-project/roles/mine", "organizations/1/roles/ours"}
 UNKNOWN = {"roles/storage.new", "roles/artifactregistry.new", "roles/iam.serviceAccountNew", "roles/run.new"}
+WITH_OBJECTS = {
+    "roles/artifactregistry.containerRegistryMigrationAdmin",
+    "roles/containerregistry.ServiceAgent",
+}
 TAKEN = {
     PROJECT: {role for role in ROLES if not role.startswith("roles/storage.legacy")} | UNKNOWN | CUSTOM,
-    BUCKET: OF_BUCKETS | {"roles/containerregistry.ServiceAgent", "roles/storage.new"} | CUSTOM,
+    BUCKET: OF_BUCKETS | WITH_OBJECTS | {"roles/storage.new"} | CUSTOM,
     REPOSITORY: OF_REPOSITORIES | BASIC | {"roles/artifactregistry.new"} | CUSTOM,
     SERVICE_ACCOUNT: OF_ACCOUNTS | BASIC | {"roles/iam.serviceAccountNew"} | CUSTOM,
 }

@@ -67,6 +67,8 @@ IMAGES: dict[str, Any] = {
     "cleanupPolicies": CLEANUP,
     "cleanupPolicyDryRun": True,
     "vulnerabilityScanningConfig": {"enablementConfig": "DISABLED"},
+    "platformLogsConfig": {"loggingState": "ENABLED", "severityLevel": "WARNING"},
+    "disallowUnspecifiedMode": True,
 }
 OIDC: dict[str, Any] = {
     **TEXTS,
