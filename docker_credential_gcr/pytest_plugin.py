@@ -119,11 +119,17 @@ class GcrEmulator(_ControlResource):
         self.metadata = EmulatorMetadata(session, url)
         self._directory = directory
 
-    def project(self, project_id: str = "my-project") -> str:
-        """Creates a project, unless it exists; returns its ID."""
+    def project(self, project_id: str = "my-project", *, registry: str | None = None) -> str:
+        """Creates a project, unless it exists; returns its ID.
+
+        `registry` is what serves its gcr.io names, also of one that exists: container-registry (the default
+        of new ones), artifact-registry or shut-down.
+        """
         response = self._session.post(f"{self.url}/v1/projects", json={"projectId": project_id}, timeout=30)
         if response.status_code != 409:
             _parse(response)
+        if registry is not None:
+            self._call("PATCH", f"projects/{quote(project_id)}", {"registry": registry})
         return project_id
 
     def repository(

@@ -137,8 +137,8 @@ CLIENT = {
     "emulator.client.": "connection_fault direct_request response rest server_files server_url",
     "emulator.identity.": (
         "cel.budget cel.conditions cel.environment cel.evaluator cel.parser cel.tokenizer cel.values "
-        "federation.principals google_services oauth.scopes policy principal resource resource_names roles "
-        "suggestions"
+        "federation.principals google_services oauth.scopes policy principal redirection resource "
+        "resource_names roles suggestions"
     ),
     "emulator.oci.": "digest errors reference",
     "emulator.sites.": "hosts locations ports",

@@ -184,6 +184,7 @@ class Emulator:
             settings.limits,
             ReadCache(self._database.read, self._database.version),
             ReadCache(self._database.read, self._database.access_version),
+            registry_kind=settings.registry,
             takes_sparse_manifests=settings.sparse_manifests,
             creates_repositories=settings.create_on_push,
             is_open=settings.open or settings.open_remote,
@@ -290,4 +291,5 @@ class Emulator:
             store=self._store,
             issuer=self._issuer,
             id_tokens=self._id_tokens,
+            registry_kind=self._settings.registry,
         )

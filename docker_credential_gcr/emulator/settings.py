@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from .gce_instance import Instance
+from .identity.redirection import DEFAULT_KIND, RegistryKind
 
 DEFAULT_PORT = 5000
 # The bytes of one page of a listing, whatever clients wrote into its entries: less than a manifest may have.
@@ -95,6 +96,8 @@ class Settings:
     # How long the server goes on accepting after SIGTERM, while /readyz answers 503.
     drain_s: float = 0
     projects: tuple[str, ...] = ()
+    # What serves the gcr.io names of new projects, and requests without a project.
+    registry: RegistryKind = DEFAULT_KIND
     # Hosts and ports: additional ports at the same address, each for one of the emulator's hosts.
     sites: tuple[tuple[str, int], ...] = ()
     ready_file: Path | None = None

@@ -140,6 +140,10 @@ class Server:
         """Creates a project."""
         self.call("POST", "/v1/projects", {"projectId": project_id, "name": name})
 
+    def change_registry(self, project_id: str, kind: str) -> None:
+        """Changes what serves the project's gcr.io names: one of identity.redirection.KINDS."""
+        self.call("PATCH", format_control_path(project_id), {"registry": kind})
+
     def list_projects(self) -> list[dict[str, Any]]:
         """Returns all projects, also deleted ones: {"projectId", "projectNumber", "lifecycleState", …}"""
         return self.list_all("/v1/projects", "projects")
@@ -219,6 +223,11 @@ def format_path(project_id: str, email: str | None = None) -> str:
     """Returns the path of the project's resource, or of the service account's."""
     account = "" if email is None else f"/serviceAccounts/{quote(email)}"
     return f"/v1/projects/{quote(project_id, safe=':')}{account}"
+
+
+def format_control_path(project_id: str) -> str:
+    """Returns the path of the project under /_emulator/."""
+    return f"/_emulator/projects/{quote(project_id, safe=':')}"
 
 
 def format_bearer(token: str) -> str:

@@ -19,6 +19,7 @@ from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 
 from . import subject_tokens
 from .errors import Check, check_operator, handle_errors
+from .projects import change_project, parse_kind, show_project
 from .request_body import InvalidBody, load, parse_clock
 from .shared_state import ControlState
 from .users import UserEndpoints
@@ -97,6 +98,17 @@ async def delete_instance(services: ControlServices, _request: Request) -> Respo
     """Removes the metadata server."""
     await services.state.remove_instance()
     return Response(status_code=204)
+
+
+async def get_project(services: ControlServices, request: Request) -> Response:
+    """Shows what serves a project's gcr.io names."""
+    return await show_project(services.database, request.path_params["project"])
+
+
+async def patch_project(services: ControlServices, request: Request) -> Response:
+    """Changes the kind of a project's registry: {"registry": "shut-down"}"""
+    kind = parse_kind(await load(request))
+    return await change_project(services.database, request.path_params["project"], kind)
 
 
 async def post_reset(services: ControlServices, _request: Request) -> Response:
@@ -201,6 +213,8 @@ ROUTES: list[Row] = [
     ("GET", "/_emulator/metadata", get_instance),
     ("PUT", "/_emulator/metadata", put_instance),
     ("DELETE", "/_emulator/metadata", delete_instance),
+    ("GET", "/_emulator/projects/{project}", get_project),
+    ("PATCH", "/_emulator/projects/{project}", patch_project),
     ("POST", "/_emulator/reset", post_reset),
     ("POST", "/_emulator/gc", post_gc),
     ("POST", f"{subject_tokens.ISSUER_PATH}/tokens", post_token),

@@ -8,6 +8,7 @@ from docker_credential_gcr.emulator.database.images import doomed, uploads
 from docker_credential_gcr.emulator.database.projects import projects
 from docker_credential_gcr.emulator.database.schema import federation, users
 from docker_credential_gcr.emulator.gce_instance import Instance
+from docker_credential_gcr.emulator.identity.redirection import RegistryKind
 from docker_credential_gcr.emulator.settings import Settings
 
 # The tables that a reset empties; the rows of all other tables depend on theirs.
@@ -42,16 +43,16 @@ def reset(connection: Connection, settings: Settings, now: float) -> None:
 def _create_projects(connection: Connection, settings: Settings, now: float) -> None:
     for project_id in settings.projects:
         if projects.find(connection, project_id) is None:
-            projects.create(connection, project_id, name=project_id, now=now)
+            projects.create(connection, project_id, name=project_id, kind=settings.registry, now=now)
     if settings.instance is not None:
-        _create_account(connection, settings.instance, now)
+        _create_account(connection, settings.instance, settings.registry, now)
     uploads.end_stale(connection, before=now - settings.limits.upload_lifetime_s)
 
 
-def _create_account(connection: Connection, instance: Instance, now: float) -> None:
+def _create_account(connection: Connection, instance: Instance, kind: RegistryKind, now: float) -> None:
     """Creates the project and the service account of the instance if they are absent."""
     project = projects.find(connection, instance.project) or projects.create(
-        connection, instance.project, name=instance.project, now=now
+        connection, instance.project, name=instance.project, kind=kind, now=now
     )
     if instance.account is not None and service_accounts.find(connection, instance.account) is None:
         account = instance.account.partition("@")[0]

@@ -7,6 +7,7 @@ from docker_credential_gcr.emulator.database.accounts.authenticator import Authe
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.identity.federation.issuer import Issuer
 from docker_credential_gcr.emulator.identity.id_tokens import IdTokenSigner
+from docker_credential_gcr.emulator.identity.redirection import RegistryKind
 from docker_credential_gcr.emulator.identity.tokens import Signer
 from docker_credential_gcr.emulator.runtime.clock import Clock
 from docker_credential_gcr.emulator.storage.base import BlobStore
@@ -25,5 +26,7 @@ class GoogleServices:
     store: BlobStore
     issuer: Issuer
     id_tokens: IdTokenSigner
+    # Of new projects.
+    registry_kind: RegistryKind
     # One request at a time reads bytes to compute the hashes of objects.
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))

@@ -13,7 +13,7 @@ from docker_credential_gcr.emulator.oci.errors import InvalidName
 from docker_credential_gcr.emulator.registry.dialects.advice import find_advice, suggest_image
 from docker_credential_gcr.emulator.request_context import find_request_id
 from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send
-from docker_credential_gcr.emulator.sites.hosts import find_site, locate, locate_folder
+from docker_credential_gcr.emulator.sites.hosts import Target, find_site, locate, locate_folder
 
 from . import blobs, manifests, token
 from .authorization import authorize_site, is_open_to
@@ -21,6 +21,7 @@ from .dependencies import RegistryServices
 from .errors import InvalidRepository, Unsupported, find_response, format_error
 from .http import Request, Response, send_response
 from .listings import catalog, referrers, tags
+from .transition import Use, find_served
 from .uploads import endpoints as uploads
 
 Handler = Callable[..., Awaitable[Response]]
@@ -65,6 +66,18 @@ _HEADERS = [
 ]
 
 
+# Artifact Registry adds this to its responses for gcr.io names.
+_REDIRECTED_HEADERS = [*_HEADERS, (b"x-gcr-using-artifact-registry", b"true")]
+
+# The handlers whose requests a partial redirection shares out.
+_USES = {
+    manifests.get: Use.READ,
+    tags.list_: Use.READ,
+    referrers.list_: Use.READ,
+    blobs.get: Use.READ_BLOB,
+}
+
+
 # Path -> resource. A path with a name is looked up by its first segment, then by the segments between name
 # and last segment, then by the last segment if it is fixed (else None). A name may have slashes, so the path
 # is matched from its end; the longest ending wins.
@@ -93,12 +106,16 @@ class RegistryApp:
         """Answers one request."""
         request = Request(scope, receive)
         response = await self._respond(request)
-        await send_response(response, receive, send, _HEADERS, headers_only=request.method == "HEAD")
+        headers = _REDIRECTED_HEADERS if request.is_redirected else _HEADERS
+        await send_response(response, receive, send, headers, headers_only=request.method == "HEAD")
 
     async def _respond(self, request: Request) -> Response:
         try:
             handler, arguments = _find_route(request)
-            return await handler(self._services, request, *arguments)
+            if arguments:
+                served = await self._find_served(request, handler, *arguments)
+                return await handler(self._services, request, served, *arguments[1:])
+            return await handler(self._services, request)
         except Exception as error:
             error = self._replace_invalid_name(request, error)
             response = find_response(error, find_advice(error, request))
@@ -106,6 +123,13 @@ class RegistryApp:
                 _logger.error("internal error in request %s", find_request_id(), exc_info=error)
                 response = format_error(500, "UNKNOWN", "internal error: the server's log says more")
             return response
+
+    async def _find_served(
+        self, request: Request, handler: Handler, target: Target, last: str = ""
+    ) -> Target:
+        served = await find_served(self._services, target, _USES.get(handler, Use.OTHER), last)
+        request.is_redirected = served.is_redirected
+        return served
 
     def _replace_invalid_name(self, request: Request, error: Exception) -> Exception:
         """Returns the token endpoint's error for an invalid name in the first request of a push.

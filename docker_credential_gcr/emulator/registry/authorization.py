@@ -23,9 +23,9 @@ from docker_credential_gcr.emulator.request_context import note_member
 from docker_credential_gcr.emulator.sites.hosts import Site, Target, find_canonical_host
 
 from .dependencies import RegistryServices
-from .errors import ArtifactDenied, Denied, ProjectUnknown, Unauthorized
+from .errors import ArtifactDenied, CreateOnPushDenied, Denied, ProjectUnknown, Unauthorized
 from .http import Request
-from .repositories import check_service
+from .repositories import CREATE_ON_PUSH, check_service, has_artifact_repository
 
 AcceptsGrant = Callable[[RegistryGrant], bool]
 # The principal, and the instant at which its registry token expires; None for other credentials.
@@ -70,8 +70,9 @@ async def authorize(
     # Answered without a read of the database.
     if authorization is None and not is_open:
         raise Unauthorized(_challenge(request, _format_scope(target, action)))
-    # Host and name identify the target, and are faster to hash.
-    key = (authorization, request.scheme, request.site_host, target.name, action, scopes)
+    # Host, name and repository identify the target, and are faster to hash.
+    place = (request.site_host, target.name, target.repository_id)
+    key = (authorization, request.scheme, place, action, scopes)
     authorized: Authorized = services.decision_cache.find(key)
     if authorized is None:
         work = _authorize_work(services, request, target, action, scopes or (action,))
@@ -144,7 +145,9 @@ def find_missing_permission(
 ) -> str | None:
     """Returns the first permission that the principal lacks for `action` on the repository, or None."""
     if target.repository_id is not None:
-        return _find_artifact_refusal(connection, principal, target, _ARTIFACT_PERMISSIONS[action])
+        creates = action == PUSH and target.is_redirected and not has_artifact_repository(connection, target)
+        wanted = [_ARTIFACT_PERMISSIONS[action], *([CREATE_ON_PUSH] if creates else [])]
+        return _find_artifact_refusal(connection, principal, target, wanted)
     found = [
         policies.find(connection, f"projects/{target.project_id}"),
         # Without a new bucket's default policy: it only gives viewers storage.buckets.get, and the error of a
@@ -165,6 +168,8 @@ def describe_refusal(principal: Principal, target: Target, permission: str) -> D
     """Returns the error for a principal that lacks the permission on the target."""
     if target.repository_id is None:
         return Denied()
+    if permission == CREATE_ON_PUSH:
+        return CreateOnPushDenied(target.repository_id)
     resource = describe_repository(target.project_id, target.site.location, target.repository_id)
     return ArtifactDenied(principal.member, permission, resource.name)
 
@@ -186,14 +191,14 @@ def is_open_to(services: RegistryServices, request: Request) -> bool:
 
 
 def _find_artifact_refusal(
-    connection: Connection, principal: Principal, target: Target, permission: str
+    connection: Connection, principal: Principal, target: Target, needed: Sequence[str]
 ) -> str | None:
     resource = describe_repository(target.project_id, target.site.location, target.repository_id or "")
     found = [
         policies.find(connection, f"projects/{target.project_id}"),
         policies.find(connection, resource.name),
     ]
-    return None if decide(principal, found, permission, resource).allowed else permission
+    return next((each for each in needed if not decide(principal, found, each, resource).allowed), None)
 
 
 def _format_scope(target: Target, action: str) -> str:

@@ -1,5 +1,6 @@
 """Dependencies of the registry's handlers: stores, settings and caches."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
@@ -7,6 +8,7 @@ from typing import TypeVar
 from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.read_cache import ReadCache
+from docker_credential_gcr.emulator.identity.redirection import DEFAULT_KIND, RegistryKind
 from docker_credential_gcr.emulator.identity.signed_urls import UrlSigner
 from docker_credential_gcr.emulator.identity.tokens import Signer
 from docker_credential_gcr.emulator.oci.digest import Hasher
@@ -43,6 +45,8 @@ class RegistryServices:
     limits: Limits
     content_cache: ReadCache
     decision_cache: ReadCache
+    # The dialect of requests without a project, and of projects that do not exist.
+    registry_kind: RegistryKind = DEFAULT_KIND
     takes_sparse_manifests: bool = False
     creates_repositories: bool = False
     is_open: bool = False
@@ -50,6 +54,8 @@ class RegistryServices:
     links: UrlSigner | None = None
     hashers: dict[str, Hasher] = field(default_factory=dict)
     created_ms: dict[tuple[str, str], int] = field(default_factory=dict)
+    # The reads of each project whose redirection is partial.
+    reads: Counter[str] = field(default_factory=Counter)
 
     @cached_property
     def upload_key(self) -> bytes:

@@ -29,8 +29,14 @@ NEEDED_PERMISSIONS = (
     "https://cloud.google.com/container-registry/docs/advanced-authentication"
 )
 
-# Longer messages are not cached: they may quote a client's input.
-_CACHED_LENGTH = 1024
+_CREATE_ON_PUSH = "Creating on push requires the artifactregistry.repositories.createOnPush permission"
+_SHUT_DOWN = (
+    "Container Registry is deprecated and shutting down, please use the auto migration tool to migrate to "
+    "Artifact Registry (gcloud artifacts docker upgrade migrate --projects='{}'). For more details see: "
+    "https://cloud.google.com/artifact-registry/docs/transition/auto-migrate-gcr-ar"
+)
+
+_CACHED_LENGTH = 1024  # longer messages may quote a client's input
 
 
 class RegistryError(Exception):
@@ -91,6 +97,13 @@ class ArtifactDenied(Denied):
             else "Unauthenticated request. Unauthenticated requests do not have permission "
             f'"{permission}" on {place}'
         )
+
+
+class CreateOnPushDenied(Denied):
+    """The first push to a redirected host, by who may push but not create its repository."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"{host} repo does not exist. {_CREATE_ON_PUSH}")
 
 
 # Messages for a disabled API; {0} is the project.
@@ -208,6 +221,13 @@ class RepositoryUnknown(NameUnknown):
         self.repository_id = repository_id
 
 
+class ContainerRegistryShutDown(RegistryError):
+    """A project that never left Container Registry; not JSON, so that docker shows the text."""
+
+    def __init__(self, project_id: str) -> None:
+        super().__init__(_SHUT_DOWN.format(project_id))
+
+
 class Unsupported(RegistryError):
     """This registry has no such resource or method."""
 
@@ -241,13 +261,11 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     InvalidScope: (400, "UNSUPPORTED"),
     TooManyRequests: (429, "TOOMANYREQUESTS"),
     # 507, not 500 or 503 as elsewhere: of a 5xx Docker, Podman and Skopeo show the status line only, so the
-    # status has to say what is wrong: "507 Insufficient Storage".
-    # https://github.com/goharbor/harbor/issues/14616
-    # UNAVAILABLE is Docker's code; the specification has none.
-    StorageFull: (507, "UNAVAILABLE"),
+    # status has to say what is wrong. https://github.com/goharbor/harbor/issues/14616
+    StorageFull: (507, "UNAVAILABLE"),  # Docker's code; the specification has none
     Unavailable: (503, "UNAVAILABLE"),
 }
-# Errors without a message. The specification has no code for 413.
+# Errors without a message; no code is for 413.
 _TEXTS: dict[type[Exception], tuple[int, str, str]] = {
     BodyTooLarge: (413, "SIZE_INVALID", "the body is larger than this registry takes"),
     BodyIncomplete: (400, "SIZE_INVALID", "the body did not arrive whole"),
@@ -271,6 +289,9 @@ def _format_body(code: str, message: str) -> bytes:
 def find_response(error: Exception, advice: str = "") -> Response | None:
     """Returns the response for an error, with the advice after its message; None for an unexpected error."""
     error = translate_error(error)
+    if isinstance(error, ContainerRegistryShutDown):
+        note_reason(str(error))
+        return Response(412, {"Content-Type": "text/plain; charset=utf-8"}, str(error).encode())
     if type(error) in _TEXTS:
         return format_error(*_TEXTS[type(error)])
     for kind in type(error).__mro__:

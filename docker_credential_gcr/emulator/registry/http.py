@@ -39,6 +39,8 @@ class Request:
         self.host = self.headers.get("host", "")
         # Chooses the site: a port with a site overrides Host. Responses name the client's host.
         self.site_host = scope.get(PORT_SITE) or self.host
+        # Artifact Registry answers for a gcr.io name.
+        self.is_redirected = False
         self.receive = receive
         self._query: Mapping[str, list[str]] | None = None if self.query_string else {}
         announced = self.headers.get("content-length")

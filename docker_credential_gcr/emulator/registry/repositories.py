@@ -22,15 +22,14 @@ from .dependencies import RegistryServices
 from .errors import NameUnknown, ProjectUnknown, RepositoryUnknown, ServiceDisabled, TagImmutable
 
 # https://cloud.google.com/artifact-registry/docs/repositories/create-repos#create-on-push
-_CREATE_ON_PUSH = "artifactregistry.repositories.createOnPush"
+CREATE_ON_PUSH = "artifactregistry.repositories.createOnPush"
 
 
 def ensure_repository(services: RegistryServices, connection: Connection, target: Target) -> Repository:
-    """Returns the repository; creates it, and its bucket, on first push. Raises NameUnknown."""
-    repository = find_repository(connection, target)
+    """Returns the repository; creates it, and what holds it, on first push. Raises NameUnknown."""
+    repository = repositories.find(connection, target.bucket, target.path)
     if repository is None:
-        if target.repository_id is None:
-            _create_bucket(services, connection, target)
+        _create_holder(services, connection, target)
         repository = repositories.create(connection, target.bucket, target.path)
     if repository is None:
         raise _describe_missing(target)
@@ -40,28 +39,31 @@ def ensure_repository(services: RegistryServices, connection: Connection, target
 def create_for_push(
     services: RegistryServices, connection: Connection, target: Target, principal: Principal
 ) -> None:
-    """Creates the target's bucket if it is missing, when a client gets a token for a push.
+    """Creates what holds the target if it is missing, when a client gets a token for a push.
 
-    With --create-on-push, creates a missing repository of Artifact Registry instead, for a principal with the
-    permission.
+    That is a bucket, or the repository of a redirected host; with --create-on-push also any other repository
+    of Artifact Registry, for a principal with the permission.
     """
-    if target.repository_id is None:
-        _create_bucket(services, connection, target)
-        return
-    owner = projects.find(connection, target.project_id)
-    # The caller may have looked before another request created it.
-    is_there = _find_artifact_repository(connection, target) is not None
-    if not services.creates_repositories or owner is None or is_there:
-        return
-    in_force = [policies.find(connection, f"projects/{target.project_id}")]
-    if decide(principal, in_force, _CREATE_ON_PUSH, describe_project(target.project_id)).allowed:
-        now, location = services.clock.now(), target.site.location
-        artifact_repositories.create(connection, owner, location, target.repository_id, now=now)
+    if services.creates_repositories and target.repository_id is not None and not target.is_redirected:
+        in_force = [policies.find(connection, f"projects/{target.project_id}")]
+        if decide(principal, in_force, CREATE_ON_PUSH, describe_project(target.project_id)).allowed:
+            _create_artifact_repository(services, connection, target)
+    else:
+        _create_holder(services, connection, target)
 
 
-def _create_bucket(services: RegistryServices, connection: Connection, target: Target) -> None:
+def _create_holder(services: RegistryServices, connection: Connection, target: Target) -> None:
+    """Creates the bucket, or the repository of a redirected host, in a project that exists."""
     project_id, location, now = target.project_id, target.site.location, services.clock.now()
-    buckets.create(connection, target.bucket, project_id=project_id, location=location, now=now)
+    if target.repository_id is None:
+        buckets.create(connection, target.bucket, project_id=project_id, location=location, now=now)
+    elif target.is_redirected:
+        _create_artifact_repository(services, connection, target)
+
+
+def _create_artifact_repository(services: RegistryServices, connection: Connection, target: Target) -> None:
+    location, repository_id, now = target.site.location, target.repository_id or "", services.clock.now()
+    artifact_repositories.ensure(connection, target.project_id, location, repository_id, now=now)
 
 
 def _describe_missing(target: Target) -> NameUnknown:
@@ -85,6 +87,11 @@ def find_repository(connection: Connection, target: Target) -> Repository | None
 def _has_owner(connection: Connection, target: Target) -> bool:
     if target.repository_id is None:
         return projects.find(connection, target.project_id) is not None
+    return has_artifact_repository(connection, target)
+
+
+def has_artifact_repository(connection: Connection, target: Target) -> bool:
+    """Returns whether the target's repository of Artifact Registry exists."""
     return _find_artifact_repository(connection, target) is not None
 
 

@@ -41,6 +41,7 @@ from .errors import (
 )
 from .http import Request, Response
 from .repositories import check_service, create_for_push
+from .transition import Use, find_served
 
 # Container Registry's lifetimes, with and without a credential.
 _LIFETIME_S = 300
@@ -52,7 +53,8 @@ Wanted = list[tuple[Target, frozenset[str]]]
 async def issue(services: RegistryServices, request: Request) -> Response:
     """Issues a token for the scopes. Raises Unauthorized, Denied, InvalidRepository, InvalidScope."""
     scopes = _parse_scopes(services, request)
-    wanted, refusals = _locate_all(request, scopes)
+    located, refusals = _locate_all(request, scopes)
+    wanted = await _find_served(services, request, located)
     is_open = is_open_to(services, request)
 
     def work(connection: Connection) -> tuple[Principal, Wanted]:
@@ -114,6 +116,16 @@ def _locate_all(request: Request, scopes: list[Scope]) -> tuple[Wanted, list[Reg
         else:
             wanted[target] = wanted.get(target, frozenset()) | _expand_actions(scope)
     return list(wanted.items()), refusals
+
+
+async def _find_served(services: RegistryServices, request: Request, wanted: Wanted) -> Wanted:
+    """Returns the targets as their projects' registries serve them. Raises ContainerRegistryShutDown."""
+    served = [
+        (await find_served(services, target, Use.READ_TOKEN if actions <= {PULL} else Use.OTHER), actions)
+        for target, actions in wanted
+    ]
+    request.is_redirected = any(target.is_redirected for target, _ in served)
+    return served
 
 
 def _is_other_registry(request: Request, scope: Scope) -> bool:

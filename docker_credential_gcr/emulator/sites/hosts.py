@@ -35,6 +35,18 @@ REGISTRIES = {
     )
 }
 
+# The same hosts as Artifact Registry serves them, each with one repository, which is named like the host.
+# https://cloud.google.com/artifact-registry/docs/transition/gcr-repositories
+REDIRECTED = {
+    host: Site(host, location, has_repositories=True)
+    for host, location in (
+        ("gcr.io", "us"),
+        ("us.gcr.io", "us"),
+        ("eu.gcr.io", "europe"),
+        ("asia.gcr.io", "asia"),
+    )
+}
+
 # Google's public registries, to which only Google pushes.
 # https://cloud.google.com/artifact-registry/docs/pull-cached-dockerhub-images
 PUBLIC_REGISTRIES = frozenset(
@@ -151,6 +163,11 @@ class Target:
     # The path is the whole project, or the whole repository of Artifact Registry.
     is_place: bool = False
 
+    @property
+    def is_redirected(self) -> bool:
+        """Returns whether Artifact Registry serves a name of Container Registry."""
+        return self.site.has_repositories and self.site.host in REDIRECTED
+
     @cached_property
     def bucket(self) -> str:
         """Returns the bucket of the project at this host, or its equivalent for Artifact Registry.
@@ -227,6 +244,17 @@ def locate(host: str, name: str) -> Target:
 def locate_folder(host: str, name: str) -> Target:
     """Returns the same as `locate`, for listings: also a whole project or repository, my-project/images."""
     return _locate(host, name, ())
+
+
+@lru_cache(4096)
+def redirect(target: Target) -> Target:
+    """Returns a target of Container Registry as Artifact Registry serves it: my-project/gcr.io/app.
+
+    Its name stays the client's, as in scopes and Locations.
+    """
+    host, owner = target.site.host, target.project_id.replace(":", "/")
+    path = f"{owner}/{host}{target.path.removeprefix(owner)}"
+    return Target(REDIRECTED[host], target.name, path, target.project_id, host, target.is_place)
 
 
 def _locate(host: str, name: str, image_segments: tuple[str, ...]) -> Target:

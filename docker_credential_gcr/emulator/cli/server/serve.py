@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from docker_credential_gcr.emulator.gce_instance import Instance, build_instance
+from docker_credential_gcr.emulator.identity.redirection import RegistryKind
 from docker_credential_gcr.emulator.operator_token import InvalidOperatorToken, take_operator_token
 from docker_credential_gcr.emulator.runtime.process_limits import pause_garbage_collector
 from docker_credential_gcr.emulator.settings import InvalidLimit, Limits, Settings
@@ -42,6 +43,7 @@ def serve(context: click.Context, /, **options: Any) -> None:
 def make_settings(
     context: click.Context,
     *,
+    registry: str,
     limits: tuple[str, ...],
     gc_delay: float | None,
     access_log: bool,
@@ -66,7 +68,14 @@ def make_settings(
     instance = _build_instance(options.pop("metadata_account"), options.pop("metadata_scopes"))
     log_format = "json" if access_log else log_format
     token = _take_operator_token()
-    return Settings(limits=bounds, instance=instance, log_format=log_format, operator_token=token, **options)
+    return Settings(
+        registry=RegistryKind(registry),
+        limits=bounds,
+        instance=instance,
+        log_format=log_format,
+        operator_token=token,
+        **options,
+    )
 
 
 def _take_operator_token() -> str | None:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from docker_credential_gcr.emulator.cli import options
+from docker_credential_gcr.emulator.identity.redirection import DEFAULT_KIND, KINDS
 
 F = TypeVar("F", bound=Callable[..., Any])
 _file = click.Path(path_type=Path)
@@ -15,7 +16,7 @@ _file = click.Path(path_type=Path)
 def _option(name: str, *declarations: str, **settings: Any) -> Callable[[F], F]:
     """Returns the option --NAME, which the variable GCR_EMULATOR_NAME also sets."""
     variable = f"GCR_EMULATOR_{name.upper().replace('-', '_')}"
-    return click.option(f"--{name}", *declarations, envvar=variable, show_envvar=True, **settings)
+    return click.option(f"--{name}", *declarations, **{"envvar": variable, "show_envvar": True, **settings})
 
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
@@ -98,6 +99,15 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="ID",
         multiple=True,
         help="A project to create if it is absent; may be repeated.",
+    ),
+    _option(
+        "registry",
+        type=click.Choice(KINDS),
+        default=DEFAULT_KIND.value,
+        show_default=True,
+        # GCR_EMULATOR_REGISTRY is the address of a registry, for its clients.
+        envvar="GCR_EMULATOR_REGISTRY_KIND",
+        help="What serves the gcr.io names of new projects.",
     ),
     _option(
         "site",

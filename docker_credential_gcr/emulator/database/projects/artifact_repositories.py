@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
+from docker_credential_gcr.emulator.database.engine.dialect import insert
 from docker_credential_gcr.emulator.database.engine.statement import insert_new
+from docker_credential_gcr.emulator.database.images import buckets as images
 from docker_credential_gcr.emulator.database.images.buckets import Bucket
 from docker_credential_gcr.emulator.database.schema import (
     artifact_repositories,
@@ -46,8 +48,20 @@ _PAGE = (
     .limit(bindparam("count"))
 )
 _AT = _SELECT.where(buckets.c.location == bindparam("wanted")).order_by(buckets.c.name)
+_ENSURED = ("repository_id", "description", "labels", "immutable_tags", "created_at", "updated_at")
 _INSERT_BUCKET = insert(buckets)
 _INSERT = insert(artifact_repositories)
+_ENSURE = (
+    insert(artifact_repositories)
+    .from_select(
+        ["bucket", *_ENSURED],
+        select(
+            buckets.c.id,
+            *(bindparam(name, type_=artifact_repositories.c[name].type) for name in _ENSURED),
+        ).where(buckets.c.name == bindparam("wanted")),
+    )
+    .on_conflict_do_nothing()
+)
 _UPDATE = (
     update(artifact_repositories)
     .where(artifact_repositories.c.bucket == bindparam("wanted"))
@@ -142,6 +156,22 @@ def create(
     }
     connection.execute(_INSERT, values)
     return _get(connection, project.project_id, location, repository_id)
+
+
+def ensure(connection: Connection, project_id: str, location: str, repository_id: str, *, now: float) -> None:
+    """Creates the repository unless it exists or the project is missing; others may do so meanwhile."""
+    bucket = format_repository_bucket(project_id, location, repository_id)
+    images.create(connection, bucket, project_id=project_id, location=location, now=now)
+    values = {
+        "wanted": bucket,
+        "repository_id": repository_id,
+        "description": "",
+        "labels": {},
+        "immutable_tags": False,
+        "created_at": int(now),
+        "updated_at": int(now),
+    }
+    connection.execute(_ENSURE, values)
 
 
 def change(

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from docker_credential_gcr.emulator.database.engine.statement import insert_new
 from docker_credential_gcr.emulator.database.schema import projects
+from docker_credential_gcr.emulator.identity.redirection import DEFAULT_KIND, RegistryKind
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def create(
     name: str,
     labels: Mapping[str, str] | None = None,
     parent: str = "",
+    kind: RegistryKind = DEFAULT_KIND,
     now: float,
 ) -> Project:
     """Creates a project with a new number. Raises AlreadyExists."""
@@ -64,6 +66,7 @@ def create(
         "created_at": int(now),
         "labels": labels or {},
         "parent": parent,
+        "registry_kind": kind.value,
     }
     row_id = insert_new(connection, _INSERT, values, project_id)
     return Project(row_id, project_id, number, name, int(now), labels or {}, None, parent)

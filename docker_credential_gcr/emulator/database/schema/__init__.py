@@ -24,7 +24,7 @@ from .federation import workload_identity_pools
 from .keys import keys as keys
 from .users import logins
 
-REVISION = "0009"
+REVISION = "0010"
 
 # Alembic's table: migrations/ brings a database of an earlier revision to this schema.
 alembic_version = Table(
@@ -46,6 +46,10 @@ projects = Table(
     Column("deleted_at", NUMBER, nullable=True),
     # folders/ID or organizations/ID, or nothing.
     Column("parent", TEXT, nullable=False, server_default=""),
+    # What serves its gcr.io names: identity/redirection.py. The state is null until a client sets one.
+    Column("registry_kind", TEXT, nullable=False, server_default="container-registry"),
+    Column("redirection_state", TEXT, nullable=True),
+    Column("pull_percent", NUMBER, nullable=False, server_default="0"),
 )
 
 # `resource` is a full name without its service, such as projects/my-project.

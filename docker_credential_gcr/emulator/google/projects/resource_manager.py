@@ -152,7 +152,13 @@ async def _create(
         granted = policies.list_of_projects(connection)
         check_permission(connection, call.caller, "resourcemanager.projects.create", granted)
         project = projects.create(
-            connection, project_id, name=name, labels=labels, parent=parent, now=call.now
+            connection,
+            project_id,
+            name=name,
+            labels=labels,
+            parent=parent,
+            kind=call.services.registry_kind,
+            now=call.now,
         )
         _make_owner(connection, call.caller, project_id)
         metadata = None if metadata_type is None else {"@type": f"{_METADATA}{metadata_type}", "ready": True}

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy import Connection
 
+from docker_credential_gcr.emulator.database.images import repositories
 from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest
 from docker_credential_gcr.emulator.oci.ranges import parse_chunk_range
@@ -109,7 +110,7 @@ async def _ensure_repository(services: RegistryServices, target: Target) -> None
         return
 
     def find(connection: Connection) -> bool:
-        return find_repository(connection, target) is not None
+        return repositories.find(connection, target.bucket, target.path) is not None
 
     if not await services.decision_cache.read(key, find, measure=lambda is_there: 0 if is_there else None):
         create = functools.partial(ensure_repository, services, target=target)

@@ -7,9 +7,10 @@ from docker_credential_gcr.emulator.oci.errors import InvalidName
 from docker_credential_gcr.emulator.oci.token_auth import PULL
 from docker_credential_gcr.emulator.registry.authorization import authorize
 from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
-from docker_credential_gcr.emulator.registry.errors import Denied, Unauthorized
+from docker_credential_gcr.emulator.registry.errors import ContainerRegistryShutDown, Denied, Unauthorized
 from docker_credential_gcr.emulator.registry.http import Request
 from docker_credential_gcr.emulator.registry.repositories import ensure_repository
+from docker_credential_gcr.emulator.registry.transition import find_served
 from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.sites.hosts import Target, locate
 
@@ -42,10 +43,10 @@ async def _find_source(services: RegistryServices, request: Request, target: Tar
     """
     name = request.parameter("from")
     try:
-        source = target if name is None else locate(request.site_host, name)
+        source = target if name is None else await find_served(services, locate(request.site_host, name))
         if source.bucket != target.bucket:
             return None
         await authorize(services, request, source, PULL)
-    except (InvalidName, Unauthorized, Denied):
+    except (InvalidName, Unauthorized, Denied, ContainerRegistryShutDown):
         return None
     return source

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.database.images import blobs, doomed, uploads
+from docker_credential_gcr.emulator.database.images import blobs, doomed, repositories, uploads
 from docker_credential_gcr.emulator.database.images.blobs import Blob
 from docker_credential_gcr.emulator.database.images.uploads import Upload
 from docker_credential_gcr.emulator.oci.digest import split_digest
@@ -207,7 +207,7 @@ def _save(services: RegistryServices, connection: Connection, session: Session, 
     names = {"bucket_name": target.bucket, "repository_name": target.path}
     if uploads.start(connection, moved, **names):
         return True
-    if find_repository(connection, target) is not None:
+    if repositories.find(connection, target.bucket, target.path) is not None:
         return False
     ensure_repository(services, connection, target)
     return uploads.start(connection, moved, **names)

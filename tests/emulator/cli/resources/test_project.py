@@ -5,9 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.accounts import Account
 
 Emulator = Any
 Run = Callable[..., tuple[int, str, str]]
+CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 
 
 def test_projects_are_made_once_and_listed(gcr_emulator: Emulator, run: Run) -> None:
@@ -52,7 +54,8 @@ def test_d13_project_is_described_in_lines_or_as_json(gcr_emulator: Emulator, ru
     code, out, err = run(*describe)
     document = json.loads(run(*describe, "--json")[1])
 
-    assert (code, dict(line.split(": ", 1) for line in out.splitlines()), err) == (0, document, "")
+    texts = {name: str(value) for name, value in document.items()}
+    assert (code, dict(line.split(": ", 1) for line in out.splitlines()), err) == (0, texts, "")
     assert (document["projectId"], document["lifecycleState"]) == ("my-project", "ACTIVE")
 
 
@@ -83,4 +86,34 @@ def test_absent_project_brings_the_command_that_creates_it(
         1,
         "",
         f"gcr-emulator: Project not found: absent-project: {step}\n",
+    )
+
+
+def test_kind_of_a_project_s_registry_is_given_changed_and_shown(gcr_emulator: Emulator, run: Run) -> None:
+    server = ("--server", gcr_emulator.url)
+
+    def describe() -> tuple[str, str]:
+        found = json.loads(run("project", "describe", "my-project", "--json", *server)[1])
+        return found["registry"], found["legacyRedirectionState"]
+
+    made = run("project", "create", "my-project", "--registry", "artifact-registry", *server)
+    assert made == (0, "", "created project my-project\n")
+    assert describe() == ("artifact-registry", "REDIRECTION_FROM_GCR_IO_ENABLED")
+    changed = run("project", "update", "my-project", "--registry", "shut-down", *server)
+    assert changed == (0, "", "gcr.io names of project my-project: shut-down\n")
+    assert describe() == ("shut-down", "REDIRECTION_FROM_GCR_IO_DISABLED")
+    missing = run("project", "update", "a-project", "--registry", "shut-down", *server)
+    assert missing == (1, "", "gcr-emulator: there is no project 'a-project'\n")
+
+
+def test_describe_by_who_is_not_the_operator_leaves_the_registry_out(
+    gcr_emulator: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = Account(gcr_emulator.url, json.loads(gcr_emulator.key("roles/viewer").read_text()))
+    monkeypatch.setenv("GCR_EMULATOR_TOKEN", viewer.access_token(CLOUD_PLATFORM))
+    code, out, err = run("project", "describe", "my-project", "--json", "--server", gcr_emulator.url)
+    assert (code, [*json.loads(out)], err) == (
+        0,
+        ["projectNumber", "projectId", "lifecycleState", "name", "createTime"],
+        "",
     )

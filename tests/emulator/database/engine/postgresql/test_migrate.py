@@ -27,7 +27,7 @@ REVISION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0010", "0009"
+revision, down_revision = "NEXT", "NEWEST"
 
 
 def upgrade():
@@ -37,14 +37,16 @@ def upgrade():
         op.execute("DROP INDEX IF EXISTS manifests_added")
         op.execute("CREATE INDEX CONCURRENTLY manifests_added ON manifests (added)")
 """
-EXPANDED = ("0009", "0010")
+NEXT = f"{int(schema.REVISION) + 1:04}"
+EXPANDED = (schema.REVISION, NEXT)
 
 
 @pytest.fixture
 def scripts(tmp_path: Path) -> Path:
     """Returns the migrations of the next version."""
     copied = shutil.copytree(migrations.SCRIPTS, tmp_path / "migrations")
-    (copied / "versions/revision_0010.py").write_text(REVISION)
+    text = REVISION.replace("NEXT", NEXT).replace("NEWEST", schema.REVISION)
+    (copied / f"versions/revision_{NEXT}.py").write_text(text)
     return copied
 
 
@@ -64,8 +66,8 @@ def test_empty_database_gets_the_schema_and_a_second_run_changes_nothing(databas
 def test_database_of_a_later_version_is_left_alone(database_url: str, scripts: Path) -> None:
     migrate(database_url)
     assert migrate(database_url, scripts) == EXPANDED
-    assert migrate(database_url) == ("0010", "0010")
-    execute(database_url, "UPDATE alembic_version SET version_num = '0011'")
+    assert migrate(database_url) == (NEXT, NEXT)
+    execute(database_url, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(UnusableDatabase, match="use the version that made it"):
         migrate(database_url)
 
@@ -97,7 +99,7 @@ def test_s5_eight_processes_migrate_at_once_and_each_revision_runs_once(
         assert sorted(created, key=str)[-1] == (None, schema.REVISION)
         assert [before for before, _ in created].count(None) == 1
         migrated = list(threads.map(lambda _: migrate(database_url, scripts), range(8)))
-    assert sorted(migrated) == [EXPANDED, *[("0010", "0010")] * 7]
+    assert sorted(migrated) == [EXPANDED, *[(NEXT, NEXT)] * 7]
 
 
 def test_server_starts_while_a_migration_goes_on(database_url: str, tmp_path: Path) -> None:
