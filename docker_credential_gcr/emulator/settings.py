@@ -50,6 +50,9 @@ class Limits:
     # Entries of a tag list in one response without `n`; Container Registry has no limit.
     page_size: int = 1000
     scopes: int = 16
+    # One page of CopyFromGCR ends after so many images, or once it has copied so many bytes.
+    copied_images: int = 100
+    copied_size: int = 256 * 1024 * 1024
 
     @classmethod
     def parse(cls, texts: tuple[str, ...]) -> "Limits":

@@ -1,9 +1,11 @@
 """Dependencies of the registry's handlers: stores, settings and caches."""
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
 from docker_credential_gcr.emulator.database.engine.database import Database
@@ -56,6 +58,10 @@ class RegistryServices:
     created_ms: dict[tuple[str, str], int] = field(default_factory=dict)
     # The reads of each project whose redirection is partial.
     reads: Counter[str] = field(default_factory=Counter)
+    # One for each image or blob that is being copied.
+    copy_locks: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = field(
+        default_factory=WeakValueDictionary
+    )
 
     @cached_property
     def upload_key(self) -> bytes:

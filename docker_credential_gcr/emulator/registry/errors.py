@@ -233,7 +233,7 @@ class Unsupported(RegistryError):
 
 
 class PageSizeInvalid(RegistryError):
-    """The parameter `n` is not a number of entries."""
+    """A parameter of a page is not a number of entries, or not what the last page gave."""
 
 
 # class -> (status, code)

@@ -22,6 +22,8 @@ POINTS = {
     "manifest-written": "a manifest's rows are written, not committed",
     "manifest-committed": "a manifest's rows are committed, the client has no response",
     "manifest-removed": "a manifest or a tag is deleted, the client has no response",
+    "copy-written": "the rows of an image are copied, not committed; the copies of its blobs are",
+    "copy-committed": "the rows of an image are copied and committed, the client has no response",
     "gc-links-removed": "the collection has deleted links that no manifest needs",
     "gc-rows-removed": "the collection has deleted the rows of blobs, their pieces are doomed",
     "snapshot-written": "a snapshot of the database is written, the last one not yet replaced",

@@ -24,6 +24,7 @@ DUMP = DATA / "database-0001.sql"
 BUCKET = "artifacts.my-project.appspot.com"
 REPOSITORY = "my-project/app"
 OTHER = "my-project/other"
+COPY = "us-docker.pkg.dev/my-project/images/app"
 KILLED = -9
 BASE = b"acknowledged before the crash " * 5000
 LARGE = b"under way at the crash " * 5000
@@ -56,6 +57,16 @@ def collect(editor, url):
     requests.post(f"{url}/_emulator/gc", json={"older_than_s": 0}, timeout=30).raise_for_status()
 
 
+def copy(editor, url):
+    path = "/v1/projects/my-project/locations/us/repositories?repositoryId=images"
+    created = requests.post(f"{url}{path}", json={"format": "DOCKER"}, timeout=30)
+    # The second time it exists already.
+    assert created.status_code in (200, 409), created.text
+    path = f"/v2/{COPY}/tags/list?CopyFromGCR=gcr.io/my-project"
+    answer = editor.get(path, repository=COPY)
+    assert (answer.status_code, answer.json()["manifestsFailed"]) == (200, 0), answer.text
+
+
 SCENARIOS = {
     "piece-doomed": push,
     "piece-written": push,
@@ -69,6 +80,8 @@ SCENARIOS = {
     "manifest-written": push,
     "manifest-committed": push,
     "manifest-removed": remove_tag,
+    "copy-written": copy,
+    "copy-committed": copy,
     "gc-links-removed": collect,
     "gc-rows-removed": collect,
 }
@@ -157,6 +170,34 @@ def test_t20_crash_loses_nothing_and_its_repetition_succeeds(
     check_base(editor(server.ready))
     SCENARIOS[point](editor(server.ready), server.ready["url"])
     check_base(editor(server.ready))
+    server.kill()
+    check_sound(data)
+
+
+# At each of these a copy of an image has something in the target that nothing names yet, but for the last.
+COPIES = ["piece-doomed", "piece-written", "blob-committed", "copy-written", "copy-committed"]
+
+
+@pytest.mark.parametrize("point", COPIES)
+def test_t20_crash_in_a_copy_leaves_a_whole_image_or_none(
+    make_server, data, editor, find_kinds, check_sound, point
+):
+    server = make_server(data, "--gc-interval", "0")
+    server.start(GCR_EMULATOR_CRASH_AT=point)
+    with pytest.raises(requests.ConnectionError):
+        copy(editor(server.ready), server.ready["url"])
+    assert server.await_end() == (KILLED, "")
+    assert find_kinds(data) == set()
+
+    server.start()
+    at = editor(server.ready)
+    found = at.get(f"/v2/{COPY}/manifests/base", repository=COPY)
+    assert found.status_code == (200 if point == "copy-committed" else 404)
+    copy(at, server.ready["url"])
+    copied = at.get(f"/v2/{COPY}/manifests/base", repository=COPY)
+    assert copied.content == at.get(f"/v2/{REPOSITORY}/manifests/base").content
+    assert at.get(f"/v2/{COPY}/blobs/{digest_of(BASE)}", repository=COPY).content == BASE
+    check_base(at)
     server.kill()
     check_sound(data)
 

@@ -158,9 +158,9 @@ def replace_pieces(
     return _REPLACE_PIECES.run(connection, values) > 0
 
 
-def link(connection: Connection, repository: Repository, digest: str, *, now: float) -> None:
-    """Links a blob of the bucket to the repository; renews a link that exists."""
-    _LINK.run(connection, {**_name(repository, digest), "now": int(now)})
+def link(connection: Connection, repository: Repository, digest: str, *, now: float) -> bool:
+    """Links a blob to the repository, or renews the link; returns False if the bucket has no such blob."""
+    return _LINK.run(connection, {**_name(repository, digest), "now": int(now)}) > 0
 
 
 def renew(connection: Connection, repository: Repository, digest: str, *, now: float) -> bool:

@@ -16,6 +16,7 @@ from docker_credential_gcr.emulator.database.images.repositories import Reposito
 from docker_credential_gcr.emulator.oci.media_types import INDEXES
 from docker_credential_gcr.emulator.oci.token_auth import PULL
 from docker_credential_gcr.emulator.registry.authorization import authorize
+from docker_credential_gcr.emulator.registry.copying.folders import copy_folder
 from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
 from docker_credential_gcr.emulator.registry.dialects.dialect import find_dialect
 from docker_credential_gcr.emulator.registry.errors import NameUnknown
@@ -34,6 +35,14 @@ _ACTIVE = b'{"usage": "ACTIVE"}'
 
 
 async def list_(services: RegistryServices, request: Request, target: Target) -> Response:
+    """Lists a repository, or with CopyFromGCR copies images to it, which gcloud asks for here."""
+    origin = request.parameter("CopyFromGCR")
+    if origin is not None:
+        return await copy_folder(services, request, target, origin)
+    return await _list(services, request, target)
+
+
+async def _list(services: RegistryServices, request: Request, target: Target) -> Response:
     """Lists the tags of a repository, its manifests, and the folders and images below its name."""
     await authorize(services, request, target, PULL)
     page = parse_page(request, services.limits.page_size)
