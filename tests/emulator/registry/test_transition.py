@@ -1,4 +1,7 @@
-"""What serves gcr.io names: Container Registry, Artifact Registry, or nothing any more."""
+"""What serves gcr.io names: Container Registry, Artifact Registry, or nothing any more.
+
+The numbered checks are in checks/test_transition.py.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,15 +15,7 @@ from docker_credential_gcr.emulator.identity.redirection import KINDS, STATES, R
 from docker_credential_gcr.emulator.settings import Settings
 
 APP = "my-project/app"
-HOSTS = {"gcr.io": "us", "us.gcr.io": "us", "eu.gcr.io": "europe", "asia.gcr.io": "asia"}
-USES_ARTIFACT_REGISTRY = "X-Gcr-Using-Artifact-Registry"
-SHUT_DOWN = (
-    "Container Registry is deprecated and shutting down, please use the auto migration tool to migrate to "
-    "Artifact Registry (gcloud artifacts docker upgrade migrate --projects='my-project'). For more details "
-    "see: https://cloud.google.com/artifact-registry/docs/transition/auto-migrate-gcr-ar"
-)
 CREATOR = "roles/artifactregistry.createOnPushWriter"
-CREATE_ON_PUSH = "Creating on push requires the artifactregistry.repositories.createOnPush permission"
 
 Connect = Callable[..., RegistryClient]
 
@@ -37,78 +32,12 @@ def find_refusal(answer: requests.Response) -> tuple[int, str, str]:
     return answer.status_code, error["code"], error["message"]
 
 
-def describe_repository(url: str, name: str) -> dict[str, Any]:
-    answer = requests.get(f"{url}/v1/projects/my-project/locations/{name}", timeout=30)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/v2/token?scope=repository:my-project/app:pull"),
-        ("GET", "/v2/token?scope=repository:my-project/app:push,pull&service=gcr.io"),
-        ("HEAD", "/v2/my-project/app/manifests/v1"),
-        ("GET", "/v2/my-project/app/manifests/v1"),
-        ("PUT", "/v2/my-project/app/manifests/v1"),
-        ("DELETE", "/v2/my-project/app/manifests/v1"),
-        ("GET", "/v2/my-project/app/tags/list"),
-        ("GET", "/v2/my-project/tags/list"),
-        ("GET", f"/v2/my-project/app/blobs/sha256:{64 * '0'}"),
-        ("POST", "/v2/my-project/app/blobs/uploads/"),
-        ("GET", f"/v2/my-project/app/referrers/sha256:{64 * '0'}"),
-    ],
-)
-def test_check_1_and_2_a_project_that_never_migrated_is_answered_with_412_before_any_credential(
-    gcr_emulator: Any, registry: RegistryClient, method: str, path: str
-) -> None:
-    gcr_emulator.project(registry="shut-down")
-    answer = registry.call(method, path)
-    text = "" if method == "HEAD" else SHUT_DOWN
-    assert (answer.status_code, answer.text) == (412, text)
-    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
-    assert USES_ARTIFACT_REGISTRY not in answer.headers
-
-
 def test_a_registry_without_a_project_in_the_request_is_never_shut_down(
     gcr_emulator: Any, registry: RegistryClient
 ) -> None:
     gcr_emulator.project(registry="shut-down")
     assert registry.call("GET", "/v2/").status_code == 401
     assert registry.ask_token().status_code == 200
-
-
-def test_check_4_first_push_needs_the_permission_to_create_the_repository(
-    gcr_emulator: Any, connect: Connect
-) -> None:
-    gcr_emulator.project(registry="artifact-registry")
-    writer = connect("roles/artifactregistry.writer", account="writer")
-    for host in HOSTS:
-        refused = writer.at(host).ask_token(f"repository:{APP}:push,pull")
-        assert find_refusal(refused) == (403, "DENIED", f"{host} repo does not exist. {CREATE_ON_PUSH}")
-        assert refused.headers[USES_ARTIFACT_REGISTRY] == "true"
-
-
-@pytest.mark.parametrize(("host", "location"), HOSTS.items())
-def test_check_5_to_7_first_push_creates_the_repository_of_the_host_which_has_two_names(
-    gcr_emulator: Any, connect: Connect, host: str, location: str
-) -> None:
-    gcr_emulator.project(registry="artifact-registry")
-    creator = connect(CREATOR, account="creator")
-    digest = creator.at(host).push_image(APP, "v1", b"layer")
-
-    made = describe_repository(gcr_emulator.url, f"{location}/repositories/{host}")
-    assert (made["format"], made["mode"]) == ("DOCKER", "STANDARD_REPOSITORY")
-    other = creator.at(f"{location}-docker.pkg.dev")
-    pulled = other.get(f"/v2/my-project/{host}/app/manifests/v1", repository=f"my-project/{host}/app")
-    assert pulled.headers["Docker-Content-Digest"] == digest
-    assert USES_ARTIFACT_REGISTRY not in pulled.headers
-
-    second = other.push_image(f"my-project/{host}/app", "v2", b"other")
-    back = creator.at(host).get(f"/v2/{APP}/manifests/v2", repository=APP)
-    assert back.headers["Docker-Content-Digest"] == second
-    assert back.headers[USES_ARTIFACT_REGISTRY] == "true"
 
 
 def test_an_upload_with_an_access_token_creates_the_repository_too(
@@ -120,19 +49,6 @@ def test_an_upload_with_an_access_token_creates_the_repository_too(
         client = connect(role, account=account).at("gcr.io")
         answer = client.call("POST", f"/v2/{APP}/blobs/uploads/", auth=client.auth)
         assert answer.status_code == status, answer.text
-
-
-def test_check_8_roles_of_storage_alone_allow_nothing_on_a_redirected_host(
-    gcr_emulator: Any, connect: Connect
-) -> None:
-    gcr_emulator.project(registry="artifact-registry")
-    client = connect("roles/storage.admin", account="storage").at("gcr.io")
-    status, code, text = find_refusal(client.ask_token(f"repository:{APP}:push,pull"))
-    assert (status, code) == (403, "DENIED")
-    assert text == (
-        'Permission "artifactregistry.repositories.uploadArtifacts" denied on resource '
-        '"projects/my-project/locations/us/repositories/gcr.io" (or it may not exist)'
-    )
 
 
 def test_names_in_answers_of_a_redirected_host_are_the_client_s(redirected: RegistryClient) -> None:
