@@ -28,7 +28,15 @@ REPOSITORIES = {
 }
 # Only one test uses this host: it makes the host's bucket public for a while.
 PUBLIC = "asia.gcr.io"
+HOSTS = [f"{place}gcr.io" for place in ("", "us.", "eu.", "asia.")]
+HOSTS += [f"{location}-docker.pkg.dev" for location in ("us", "europe", "asia")]
 ROLES = {"editor": "roles/editor", "viewer": "roles/viewer", "stranger": None}
+KINDS = {"redirected": "artifact-registry", "shut-down": "shut-down"}
+# Users of a project whose gcr.io names are Artifact Registry's.
+REDIRECTED_ROLES = {
+    f"redirected-{name}": f"roles/artifactregistry.{role}"
+    for name, role in (("creator", "createOnPushWriter"), ("writer", "writer"), ("reader", "reader"))
+}
 
 # Prints its PID and its engine's address, and keeps both until its stdin ends.
 OWNER = """
@@ -65,8 +73,18 @@ ARTIFACT_REGISTRY_SAYS = {
     ("anonymous", "pull"): UNAUTHENTICATED.format(DOWNLOAD),
     ("anonymous", "push"): UNAUTHENTICATED.format(UPLOAD),
 }
-# podman, buildah and skopeo show the registry's own text for a 401, and none for a 403.
-FORBIDDEN = "Requesting bearer token: invalid status code from registry 403 (Forbidden)"
+# podman, buildah and skopeo show the registry's own text for a 401, and for others the status.
+BAD_STATUS = "Requesting bearer token: invalid status code from registry {}"
+FORBIDDEN = BAD_STATUS.format("403 (Forbidden)")
+SHUT_DOWN = (
+    "Container Registry is deprecated and shutting down, please use the auto migration tool to migrate to "
+    "Artifact Registry (gcloud artifacts docker upgrade migrate --projects='shut-down'). For more details "
+    "see: https://cloud.google.com/artifact-registry/docs/transition/auto-migrate-gcr-ar"
+)
+MAY_NOT_CREATE = (
+    "denied: {} repo does not exist. Creating on push requires the "
+    "artifactregistry.repositories.createOnPush permission"
+)
 
 
 @dataclass(frozen=True)
@@ -96,12 +114,12 @@ class Sandbox:
             "DOCKER_CREDENTIAL_GCR_CACHE_DIR": str(home / "cache"),
         }
 
-    def make_person(self, who: str, role: str | None) -> None:
+    def make_person(self, who: str, role: str | None, project: str = "my-project") -> None:
         """Creates an account and its key, whose token endpoint is Google's; configures the helper with it."""
         key = self.place / f"{who}.json"
-        account = ("--project", "my-project", "--account", who, *(("--role", role) if role else ()))
+        account = ("--project", project, "--account", who, *(("--role", role) if role else ()))
         self.succeed(who, *GCR_EMULATOR, "key", "create", *account, "--token-uri", "google", "--output", key)
-        hosts = ("--registries", ",".join([*REPOSITORIES, PUBLIC]), "--token-source", f"file:{key}")
+        hosts = ("--registries", ",".join(HOSTS), "--token-source", f"file:{key}")
         (self.place / who).mkdir()
         self.succeed(who, "docker-credential-gcr", "configure-docker", *hosts)
 
@@ -134,6 +152,11 @@ def sandbox(
             make_anonymous(place / "anonymous")
             for who, role in ROLES.items():
                 sandbox.make_person(who, role)
+            for project, kind in KINDS.items():
+                create = ("project", "create", project, "--registry", kind)
+                sandbox.succeed("editor", *GCR_EMULATOR, *create)
+            for who, role in REDIRECTED_ROLES.items():
+                sandbox.make_person(who, role, "redirected")
             yield sandbox
 
 
@@ -198,8 +221,8 @@ def image(request: pytest.FixtureRequest, shipper: Shipper) -> str:
     return f"{request.param}/{REPOSITORIES[request.param]}/{shipper.push[0]}"
 
 
-def find_digest(sandbox: Sandbox, image: str) -> str:
-    digest: str = json.loads(sandbox.succeed("editor", "skopeo", "inspect", f"docker://{image}"))["Digest"]
+def find_digest(sandbox: Sandbox, image: str, who: str = "editor") -> str:
+    digest: str = json.loads(sandbox.succeed(who, "skopeo", "inspect", f"docker://{image}"))["Digest"]
     return digest
 
 
@@ -254,6 +277,46 @@ def find_end(outcome: Outcome, reason: str) -> str:
     """Returns the reason, if the client's last line ends with it, else the line. skopeo quotes it."""
     line = outcome.lines[-1].removesuffix('"')
     return reason if line.endswith(reason) else line
+
+
+# Each client has the repository of one host to itself.
+REDIRECTED = dict(zip(SHIPPERS, ("gcr.io", "us.gcr.io", "eu.gcr.io", "asia.gcr.io"), strict=True))
+
+
+@pytest.mark.parametrize(("program", "host"), REDIRECTED.items(), ids=REDIRECTED)
+def test_a05_the_first_push_needs_create_on_push_and_then_a_reader_pulls(
+    sandbox: Sandbox, program: str, host: str
+) -> None:
+    shipper, image = SHIPPERS[program], f"{host}/redirected/dir/app:v1"
+    make, push, forget, pull = (
+        words(sandbox, command, image)
+        for command in (shipper.make, shipper.push, shipper.forget, shipper.pull)
+    )
+    sandbox.succeed("redirected-writer", *make)
+
+    refused = sandbox("redirected-writer", *push)
+    sandbox.succeed("redirected-creator", *push)
+    again = sandbox("redirected-writer", *push)
+    sandbox.succeed("redirected-reader", *forget)
+    pulled = sandbox("redirected-reader", *pull)
+
+    expected = find_shown(shipper, MAY_NOT_CREATE.format(host))
+    assert (refused.status != 0, find_end(refused, expected)) == (True, expected)
+    assert (again.status, pulled.status) == (0, 0), (again, pulled)
+    location = {"eu.gcr.io": "europe", "asia.gcr.io": "asia"}.get(host, "us")
+    same = f"{location}-docker.pkg.dev/redirected/{host}/dir/app:v1"
+    assert find_digest(sandbox, same, "redirected-reader") == find_digest(sandbox, image, "redirected-reader")
+
+
+def test_a03_a_shut_down_project_is_412_with_googles_text(sandbox: Sandbox, shipper: Shipper) -> None:
+    image = "gcr.io/shut-down/app:v1"
+    sandbox.succeed("editor", *words(sandbox, shipper.make, image))
+
+    refused = [sandbox("editor", *words(sandbox, verb, image)) for verb in (shipper.pull, shipper.push)]
+
+    is_docker = shipper is SHIPPERS["docker"]
+    reason = SHUT_DOWN if is_docker else BAD_STATUS.format("412 (Precondition Failed)")
+    assert [(outcome.status != 0, find_end(outcome, reason)) for outcome in refused] == [(True, reason)] * 2
 
 
 def test_image_in_a_bucket_of_all_users_is_pulled_by_anyone(sandbox: Sandbox, shipper: Shipper) -> None:
