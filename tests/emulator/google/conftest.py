@@ -31,6 +31,7 @@ from docker_credential_gcr.emulator.identity.keys.service_account_keys import (
     ServiceAccountKey,
     format_key_file,
 )
+from docker_credential_gcr.emulator.identity.redirection import DEFAULT_KIND
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant, Signer
 from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS
 from docker_credential_gcr.emulator.runtime.clock import Clock
@@ -264,6 +265,7 @@ def apis(
             store=FileStore(tmp_path),
             issuer=Issuer.generate(),
             id_tokens=id_tokens,
+            registry_kind=DEFAULT_KIND,
         )
         yield Apis(services, clock, call_app, rsa_key)
 
