@@ -47,6 +47,13 @@ CALLS: dict[str, tuple[str, str, object, int, str]] = {
         200,
         "cloudasset.assets.analyzeIamPolicy",
     ),
+    "occurrences": (
+        "GET",
+        f"{PROJECT}/occurrences?filter=x",
+        None,
+        200,
+        "containeranalysis.occurrences.list",
+    ),
     "services": ("GET", f"{PROJECT}/services", None, 200, "serviceusage.services.list"),
     "switch": ("POST", f"{PROJECT}/services/x:enable", {}, 404, "serviceusage.services.enable"),
     "accounts": ("GET", f"{PROJECT}/serviceAccounts", None, 200, "iam.serviceAccounts.list"),
@@ -106,8 +113,8 @@ _READER = "r.get i.list pkg.pull"
 _WRITER = f"{_READER} i.tag pkg.push"
 _KEEPER = f"{_WRITER} i.untag pkg.delete"
 _EDITOR = (
-    f"p.get p.policy analyze services switch accounts keys buckets b.create b.get b.update b.policy "
-    f"o.list o.get o.delete pull push delete r.create r.policy {_KEEPER}"
+    f"p.get p.policy analyze occurrences services switch accounts keys buckets b.create b.get b.update "
+    f"b.policy o.list o.get o.delete pull push delete r.create r.policy {_KEEPER}"
 )
 _PULL = "o.list o.get pull"
 _PUSH = f"{_PULL} b.get o.delete push delete"
@@ -116,7 +123,7 @@ _OBJECTS = f"{_PULL} o.delete delete"
 ON_PROJECT = {
     "owner": f"{_EDITOR} p.share p.delete b.share r.share",
     "editor": _EDITOR,
-    "viewer": f"p.get p.policy analyze services accounts buckets {_PULL} {_READER}",
+    "viewer": f"p.get p.policy analyze occurrences services accounts buckets {_PULL} {_READER}",
     "browser": "p.get p.policy",
     "storage.admin": f"p.get buckets b.create b.update b.policy b.share {_PUSH}",
     "storage.objectAdmin": f"p.get {_OBJECTS}",
@@ -134,6 +141,7 @@ ON_PROJECT = {
     "artifactregistry.containerRegistryMigrationAdmin": (
         f"analyze p.get p.policy r.create r.get r.policy r.share pkg.pull pkg.push {_PULL}"
     ),
+    "containeranalysis.occurrences.viewer": "occurrences",
     "containerregistry.ServiceAgent": _PULL,
     "serviceusage.serviceUsageAdmin": "services switch",
     "serviceusage.serviceUsageViewer": "services",

@@ -11,7 +11,7 @@ from docker_credential_gcr.emulator.runtime.strict_json import is_escaped_text
 
 from . import resource_policies
 from .absent_methods import describe_absent
-from .artifact_registry import docker_images, locations, packages, repositories, tags
+from .artifact_registry import docker_images, locations, occurrences, packages, repositories, tags
 from .asset import policy_analysis, resource_search
 from .dependencies import GoogleServices
 from .iam import (
@@ -80,6 +80,9 @@ ROUTES: list[Row] = [
     ("GET", "/.well-known/openid-configuration", discovery.discover),
     ("POST", "/o/oauth2/token", token_endpoint.issue_token),
     ("POST", "/o/oauth2/revoke", token_endpoint.revoke_token),
+    # containeranalysis.googleapis.com: artifact_registry/
+    ("GET", f"{_V1}/occurrences", occurrences.list_occurrences),
+    ("GET", "/v1alpha1/projects/{project}/occurrences", occurrences.list_occurrences),
     # cloudasset.googleapis.com: asset/
     ("GET", f"{_V1}:analyzeIamPolicy", policy_analysis.analyze_project),
     ("GET", f"{_V1}:searchAllResources", resource_search.search_resources),

@@ -10,6 +10,7 @@ _INTERFACES = {
     "artifactregistry": ("google.devtools.artifactregistry.v1.ArtifactRegistry",),
     "cloudasset": ("google.cloud.asset.v1.AssetService",),
     "cloudresourcemanager": ("google.cloud.resourcemanager.v3.Projects",),
+    "containeranalysis": ("grafeas.v1.Grafeas",),
     "iam": ("google.iam.admin.v1.IAM",),
     "iamcredentials": ("google.iam.credentials.v1.IAMCredentials",),
     "serviceusage": ("google.api.serviceusage.v1.ServiceUsage",),

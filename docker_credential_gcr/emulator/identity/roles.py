@@ -86,6 +86,7 @@ _MIGRATE = (
     | _ASSETS
 )
 
+_OCCURRENCES = _permissions("containeranalysis.occurrences", "list")
 _PUBLISH = _permissions("pubsub.topics", "publish")
 
 _EDITOR = (
@@ -99,6 +100,7 @@ _EDITOR = (
     | _SERVICES
     | _ARTIFACTS
     | _ASSETS
+    | _OCCURRENCES
     | _PUBLISH
 )
 
@@ -124,7 +126,8 @@ ROLES: dict[str, frozenset[str]] = {
     | _READ_POOLS
     | _READ_SERVICES
     | _READ_ARTIFACTS
-    | _ASSETS,
+    | _ASSETS
+    | _OCCURRENCES,
     "roles/browser": _READ_POLICY,
     "roles/storage.admin": _ALL_OBJECTS | _BUCKETS | _GIVE_BUCKETS | _PROJECT,
     # Without storage.buckets.get a push is refused, as at Google.
@@ -152,6 +155,7 @@ ROLES: dict[str, frozenset[str]] = {
     "roles/artifactregistry.admin": _ARTIFACTS | _GIVE_ARTIFACTS,
     "roles/cloudasset.viewer": _ASSETS,
     "roles/artifactregistry.containerRegistryMigrationAdmin": _MIGRATE,
+    "roles/containeranalysis.occurrences.viewer": _OCCURRENCES,
     "roles/containerregistry.ServiceAgent": _PULL
     | _PUBLISH
     | _permissions("storage.objects", "getIamPolicy"),

@@ -80,6 +80,7 @@ GOOGLE_APIS = frozenset(
         "iamcredentials.googleapis.com",
         "sts.googleapis.com",
         "cloudasset.googleapis.com",
+        "containeranalysis.googleapis.com",
         "cloudresourcemanager.googleapis.com",
         "serviceusage.googleapis.com",
         "storage.googleapis.com",

@@ -63,6 +63,8 @@ CALLS = [
     ("POST", "/v1/organizations/1:getIamPolicy", {}, "resourcemanager.organizations.getIamPolicy"),
     ("POST", "/v2/folders/1:getIamPolicy", {}, "resourcemanager.folders.getIamPolicy"),
     ("GET", f"{V1}{ANALYSIS}", None, "cloudasset.assets.analyzeIamPolicy"),
+    ("GET", f"{V1}/occurrences", None, "containeranalysis.occurrences.list"),
+    ("GET", "/v1alpha1/projects/my-project/occurrences", None, "containeranalysis.occurrences.list"),
     ("GET", f"{V1}{SEARCH}", None, "cloudasset.assets.searchAllResources"),
     ("GET", f"/v1/folders/1{ANALYSIS}", None, "cloudasset.assets.analyzeIamPolicy"),
     ("GET", f"/v1/organizations/1{ANALYSIS}", None, "cloudasset.assets.analyzeIamPolicy"),
