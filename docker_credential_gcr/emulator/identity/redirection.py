@@ -6,6 +6,7 @@ https://cloud.google.com/artifact-registry/docs/reference/rest/v1/ProjectSetting
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 
 class RegistryKind(str, Enum):
@@ -30,7 +31,10 @@ STATES = (DISABLED, ENABLED, FINALIZED, ENABLED_AND_COPYING, PARTIAL, PARTIAL_AN
 
 @dataclass(frozen=True)
 class Redirection:
-    """A project's kind, the state that was set last, and the share of its reads in a partial one."""
+    """A project's kind, the state that was set last, and the share of its reads in a partial one.
+
+    Each request of a registry asks what follows from them, so that is kept.
+    """
 
     kind: RegistryKind = DEFAULT_KIND
     state: str | None = None
@@ -43,7 +47,7 @@ class Redirection:
             return self.state
         return ENABLED if self.kind is RegistryKind.ARTIFACT_REGISTRY else DISABLED
 
-    @property
+    @cached_property
     def served_by(self) -> RegistryKind:
         """Returns what answers all requests, but for the `share` of the reads."""
         if self.state in (ENABLED, ENABLED_AND_COPYING, FINALIZED):
@@ -52,12 +56,12 @@ class Redirection:
             return RegistryKind.SHUT_DOWN
         return self.kind
 
-    @property
+    @cached_property
     def share(self) -> int:
         """Returns how many of a hundred reads Artifact Registry answers, of those that another one would."""
         return self.pull_percent if self.state in (PARTIAL, PARTIAL_AND_COPYING) else 0
 
-    @property
+    @cached_property
     def copies(self) -> bool:
         """Returns whether Artifact Registry copies what it lacks from Container Registry's bucket."""
         return self.state in (ENABLED_AND_COPYING, PARTIAL_AND_COPYING)

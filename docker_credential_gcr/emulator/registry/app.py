@@ -128,7 +128,7 @@ class RegistryApp:
         self, request: Request, handler: Handler, target: Target, last: str = ""
     ) -> Target:
         served = await find_served(self._services, target, _USES.get(handler, Use.OTHER), last)
-        request.is_redirected = served.is_redirected
+        request.is_redirected = served is not target
         return served
 
     def _replace_invalid_name(self, request: Request, error: Exception) -> Exception:
