@@ -11,7 +11,15 @@ from docker_credential_gcr.emulator.runtime.strict_json import is_escaped_text
 
 from . import resource_policies
 from .absent_methods import describe_absent
-from .artifact_registry import docker_images, locations, occurrences, packages, repositories, tags
+from .artifact_registry import (
+    docker_images,
+    locations,
+    occurrences,
+    packages,
+    project_settings,
+    repositories,
+    tags,
+)
 from .asset import policy_analysis, resource_search
 from .dependencies import GoogleServices
 from .iam import (
@@ -188,6 +196,8 @@ ROUTES: list[Row] = [
     ("GET", f"/download{_BUCKET}/o/{{object}}", objects.download_object),
     ("DELETE", f"{_BUCKET}/o/{{object}}", objects.delete_object),
     # artifactregistry.googleapis.com: artifact_registry/
+    ("GET", f"{_V1}/projectSettings", project_settings.show_settings),
+    ("PATCH", f"{_V1}/projectSettings", project_settings.patch_settings),
     ("GET", f"{_V1}/locations", locations.list_locations),
     # gcloud lists locations, and so the repositories of all locations, with this older version.
     ("GET", "/v1beta2/projects/{project}/locations", locations.list_locations),

@@ -135,6 +135,8 @@ CALLS = [
     ("GET", f"{OBJECT}?alt=media", None, "storage.objects.get"),
     ("GET", f"/download{OBJECT}", None, "storage.objects.get"),
     ("DELETE", OBJECT, None, "storage.objects.delete"),
+    ("GET", f"{V1}/projectSettings", None, "artifactregistry.projectsettings.get"),
+    ("PATCH", f"{V1}/projectSettings", {}, "artifactregistry.projectsettings.update"),
     ("GET", f"{V1}/locations", None, "artifactregistry.locations.list"),
     ("GET", "/v1beta2/projects/my-project/locations", None, "artifactregistry.locations.list"),
     ("GET", LOCATION, None, "artifactregistry.locations.get"),

@@ -179,6 +179,9 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("PATCH", _BUCKET): Example(_BUCKET_SETTINGS),
     ("PUT", _BUCKET): Example(_BUCKET_SETTINGS),
     ("PUT", f"{_BUCKET}/iam"): Example(_POLICY),
+    ("PATCH", f"{_V1}/projectSettings"): Example(
+        {"legacyRedirectionState": "REDIRECTION_FROM_GCR_IO_PARTIAL_AND_COPYING", "pullPercent": 5}
+    ),
     ("POST", _REPOSITORIES): Example(
         {
             "format": "DOCKER",
@@ -230,6 +233,7 @@ EXAMPLES: dict[tuple[str, str], Example] = {
             "delay_s": 0,
         }
     ),
+    ("PATCH", "/_emulator/projects/{project}"): Example({"registry": "container-registry"}),
     ("POST", "/_emulator/gc"): Example({"older_than_s": 9e9, "untagged": False, "dry_run": True}),
     ("POST", "/_emulator/issuer/tokens"): Example(
         {"subject": "ada", "audience": "a", "lifetime_s": 60, "claims": {"iss": "https://issuer.example"}}

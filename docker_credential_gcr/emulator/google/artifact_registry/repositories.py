@@ -27,6 +27,7 @@ from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, met
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page
 from docker_credential_gcr.emulator.google.rest.request_messages import REPOSITORY
 from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
+from docker_credential_gcr.emulator.sites.hosts import REDIRECTED
 
 from .authorization import get_project, get_repository
 from .locations import get_location
@@ -34,9 +35,6 @@ from .locations import get_location
 _TYPE = "type.googleapis.com/google.devtools.artifactregistry.v1."
 # https://cloud.google.com/artifact-registry/docs/repositories/create-repos
 _ID = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-# The repositories that serve gcr.io names: HOST -> the only location where it can be created.
-# https://cloud.google.com/artifact-registry/docs/transition/gcr-repositories
-_GCR_LOCATIONS = {"gcr.io": "us", "us.gcr.io": "us", "eu.gcr.io": "europe", "asia.gcr.io": "asia"}
 _STANDARD = "STANDARD_REPOSITORY"
 # https://cloud.google.com/kms/docs/resource-hierarchy#retrieve_resource_id
 _KEY = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+")
@@ -146,13 +144,13 @@ def format_repository(repository: ArtifactRepository) -> dict[str, Any]:
 
 def _check_id(repository_id: str, location: str) -> None:
     """Raises InvalidArgument for an ID that no repository at the location can have."""
-    only = _GCR_LOCATIONS.get(repository_id)
-    if only is not None and location != only:
+    site = REDIRECTED.get(repository_id)
+    if site is not None and location != site.location:
         # gcloud refuses it with the same words.
         raise InvalidArgument(
-            f"GCR repository {repository_id} can only be created in the {only} multi-region."
+            f"GCR repository {repository_id} can only be created in the {site.location} multi-region."
         )
-    if only is None and not _ID.fullmatch(repository_id):
+    if site is None and not _ID.fullmatch(repository_id):
         raise InvalidArgument(
             f"invalid repository id {repository_id[:100]!r}: it must be 1 to 63 lower-case letters, digits "
             "or hyphens, beginning with a letter, not ending in a hyphen"

@@ -143,4 +143,22 @@ REPOSITORY = _message(
     **_fields("remoteRepositoryConfig virtualRepositoryConfig mavenConfig aptConfig yumConfig", MISSING),
     **_fields("networkConfig sbomConfig", MISSING),
 )
+PROJECT_SETTINGS: Message = {
+    "name": OUTPUT,
+    "legacyRedirectionState": _enum(
+        "REDIRECTION_STATE_UNSPECIFIED",
+        *(
+            f"REDIRECTION_FROM_GCR_IO_{state}"
+            for state in (
+                "DISABLED",
+                "ENABLED",
+                "FINALIZED",
+                "PARTIAL",
+                "ENABLED_AND_COPYING",
+                "PARTIAL_AND_COPYING",
+            )
+        ),
+    ),
+    "pullPercent": COUNT,
+}
 TAG: Message = {"name": OUTPUT, "version": VALUE}
