@@ -72,6 +72,11 @@ class RegistryGrant:
         """Returns the actions that the token allows on a repository of `host`."""
         return dict(self.repositories).get(self.format_name(self.site, host, path), frozenset())
 
+    def is_for_site(self, host: str) -> bool:
+        """Returns whether the token is for `host`, or names a repository there."""
+        prefix = self.format_name(self.site, host, "")
+        return host == self.site or any(name.startswith(prefix) for name, _ in self.repositories)
+
 
 class Signer(SigningKey):
     """The emulator's signing key, with a bounded cache of verified tokens."""

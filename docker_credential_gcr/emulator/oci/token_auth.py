@@ -49,13 +49,17 @@ def format_scope(name: str, *actions: str) -> str:
 
 # Cached: few different challenges exist, and each client's first request is answered with one.
 @lru_cache(1024)
-def format_challenge(realm: str, service: str, scope: str | None = None) -> str:
-    """Returns the value of WWW-Authenticate: `Bearer realm="…",service="…"[,scope="…"]`.
+def format_challenge(
+    realm: str, service: str | None = None, scope: str | None = None, *, quotes_service: bool = True
+) -> str:
+    """Returns the value of WWW-Authenticate: `Bearer realm="…"[,service="…"][,scope="…"]`.
 
     No space after a comma: gcloud splits at the first space and then at commas, without trimming.
     https://distribution.github.io/distribution/spec/auth/token/
     """
-    fields = [("realm", realm), ("service", service)]
+    fields = [f'realm="{realm}"']
+    if service is not None:
+        fields.append(f'service="{service}"' if quotes_service else f"service={service}")
     if scope is not None:
-        fields.append(("scope", scope))
-    return "Bearer " + ",".join(f'{name}="{value}"' for name, value in fields)
+        fields.append(f'scope="{scope}"')
+    return "Bearer " + ",".join(fields)

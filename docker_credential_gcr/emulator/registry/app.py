@@ -11,14 +11,25 @@ from urllib.parse import unquote
 
 from docker_credential_gcr.emulator.oci.errors import InvalidName
 from docker_credential_gcr.emulator.registry.dialects.advice import find_advice, suggest_image
+from docker_credential_gcr.emulator.registry.dialects.dialect import (
+    describe_incomplete_name,
+    find_site_dialect,
+)
 from docker_credential_gcr.emulator.request_context import find_request_id
 from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send
-from docker_credential_gcr.emulator.sites.hosts import Target, find_site, locate, locate_folder
+from docker_credential_gcr.emulator.sites.hosts import (
+    IncompleteName,
+    Target,
+    find_site,
+    locate,
+    locate_folder,
+)
 
 from . import blobs, manifests, token
 from .authorization import authorize_site, is_open_to
 from .dependencies import RegistryServices
-from .errors import InvalidRepository, Unsupported, find_response, format_error
+from .error_responses import find_response, format_error
+from .errors import InvalidRepository, Unsupported
 from .http import Request, Response, send_response
 from .listings import catalog, referrers, tags
 from .transition import Use, find_served
@@ -34,13 +45,15 @@ _logger = logging.getLogger(__name__)
 async def ping(services: RegistryServices, request: Request) -> Response:
     """Confirms to a client with a valid credential that this is a registry."""
     await authorize_site(services, request, find_site(request.site_host))
-    return Response(200, {"Content-Type": "application/json"}, b"{}")
+    content_type, body = find_site_dialect(services, request).ping
+    return Response(200, {"Content-Type": content_type}, body)
 
 
 # Every GET answers HEAD too, without the body.
 ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "/v2/", ping),  # end-1
     ("GET", "/v2/token", token.issue),
+    ("POST", "/v2/token", token.refuse_post),
     ("GET", "/v2/{name}/blobs/{digest}", blobs.get),  # end-2
     ("DELETE", "/v2/{name}/blobs/{digest}", blobs.delete),  # end-10
     ("POST", "/v2/{name}/blobs/uploads/", uploads.start),  # end-4a, 4b, 11
@@ -134,11 +147,13 @@ class RegistryApp:
     def _replace_invalid_name(self, request: Request, error: Exception) -> Exception:
         """Returns the token endpoint's error for an invalid name in the first request of a push.
 
-        At an open registry, where clients need no token, that is the start of an upload (the only POST).
+        At an open registry, where clients need no token, that is the start of an upload (the only POST of a
+        name). Returns the dialect's error for any other name without an image.
         """
-        is_first = request.method == "POST" and isinstance(error, InvalidName)
-        if not is_first or not is_open_to(self._services, request):
+        if not isinstance(error, InvalidName):
             return error
+        if request.method != "POST" or not is_open_to(self._services, request):
+            return describe_incomplete_name(error) if isinstance(error, IncompleteName) else error
         return InvalidRepository(error, suggest_image(request, "/".join(request.path.split("/")[2:-3])))
 
 
@@ -173,9 +188,23 @@ def _route(method: str, path: str, host: str) -> Route:
         last = segments[-1]
         handler = resources.get(last, {}).get(route_method)
         if handler is not None:
-            find = locate_folder if handler is tags.list_ else locate
-            return handler, (find(host, name),)
+            return handler, (_locate(handler, route_method, host, name),)
         handler = resources.get(None, {}).get(route_method)
         if handler is not None and last:
-            return handler, (locate(host, name), unquote(last))
+            return handler, (_locate(handler, route_method, host, name), unquote(last))
     raise Unsupported(f"this registry has no {route_method} {path[:300]}")
+
+
+def _locate(handler: Handler, method: str, host: str, name: str) -> Target:
+    """Returns the target of a path. Raises InvalidName.
+
+    A repository of Artifact Registry as a whole has no images, but only a push to it is an invalid name.
+    """
+    if handler is tags.list_:
+        return locate_folder(host, name)
+    try:
+        return locate(host, name)
+    except IncompleteName:
+        if method not in ("GET", "DELETE") or not (folder := locate_folder(host, name)).site.has_repositories:
+            raise
+        return folder

@@ -7,6 +7,7 @@ from docker_credential_gcr.emulator.database.images.blobs import Blob
 from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.ranges import Span, UnsatisfiableRange, find_span
 from docker_credential_gcr.emulator.oci.token_auth import DELETE, PULL
+from docker_credential_gcr.emulator.registry.dialects.permissions import HEAD_BLOB
 from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.sites.hosts import Target
 from docker_credential_gcr.emulator.storage.pieces import check_pieces, open_pieces, parse_pieces, read_pieces
@@ -23,9 +24,10 @@ _RENEWED_EVERY_S = 60.0
 
 async def get(services: RegistryServices, request: Request, target: Target, digest: str) -> Response:
     """Serves a blob or a range of it; with --redirect-blobs, redirects to it."""
-    await authorize(services, request, target, PULL)
+    is_head = request.method == "HEAD"
+    await authorize(services, request, target, HEAD_BLOB if is_head else PULL, scopes=(PULL,))
     blob = await _get_known(services, target, digest)
-    if request.method == "HEAD":
+    if is_head:
         await _renew(services, target, blob)
     elif services.links is not None:
         return await redirect(services, services.links, target, blob)

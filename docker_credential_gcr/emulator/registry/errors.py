@@ -1,27 +1,8 @@
-"""Registry errors, and one table of their HTTP status and code.
+"""Registry errors, with Google's texts where it has its own; error_responses.py has their status and code."""
 
-The body is the specification's, `{"errors":[{"code":…,"message":…}]}`, with Google's codes and texts where
-Container Registry has its own.
-https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
-"""
-
-import json
 from collections.abc import Mapping
-from functools import lru_cache
 
-from docker_credential_gcr.emulator.database.engine.errors import translate_error
 from docker_credential_gcr.emulator.identity.google_services import CONTAINER_REGISTRY, SERVICES
-from docker_credential_gcr.emulator.oci.errors import (
-    InvalidDigest,
-    InvalidManifest,
-    InvalidName,
-    InvalidReference,
-    InvalidScope,
-)
-from docker_credential_gcr.emulator.request_context import note_reason
-from docker_credential_gcr.emulator.runtime.errors import StorageFull, TooManyRequests, Unavailable
-
-from .http import BodyIncomplete, BodyTooLarge, QueryTooLong, Response
 
 NEEDED_PERMISSIONS = (
     "You don't have the needed permissions to perform this operation, and you may have invalid "
@@ -36,13 +17,12 @@ _SHUT_DOWN = (
     "https://cloud.google.com/artifact-registry/docs/transition/auto-migrate-gcr-ar"
 )
 
-_CACHED_LENGTH = 1024  # longer messages may quote a client's input
-
 
 class RegistryError(Exception):
-    """A refused request; the message is for the client's user."""
+    """A refused request; the message is for the client's user, `body_end` follows the JSON."""
 
     headers: Mapping[str, str] = {}
+    body_end = b""
 
 
 class Unauthorized(RegistryError):
@@ -52,6 +32,16 @@ class Unauthorized(RegistryError):
         super().__init__(message)
         if challenge is not None:
             self.headers = {"WWW-Authenticate": challenge}
+
+
+class ArtifactUnauthorized(Unauthorized):
+    """The same, as Artifact Registry answers it."""
+
+    body_end = b"\n"
+
+    def __init__(self, challenge: str | None, message: str) -> None:
+        super().__init__(challenge, message)
+        self.headers = {**self.headers, "X-Content-Type-Options": "nosniff"}
 
 
 class Denied(RegistryError):
@@ -70,6 +60,12 @@ class InvalidRepository(Denied):
 
     def __init__(self, error: Exception, example: str) -> None:
         super().__init__(f"{error}, such as {example}")
+
+
+class ImageMissing(RegistryError):
+    """A name in Artifact Registry without an image."""
+
+    body_end = b"\n"
 
 
 class TokenExchangeFailed(Denied):
@@ -232,69 +228,13 @@ class Unsupported(RegistryError):
     """This registry has no such resource or method."""
 
 
+class MethodNotAllowed(RegistryError):
+    """Another method of this resource is the one to use."""
+
+    def __init__(self, method: str, path: str, *, allowed: str) -> None:
+        super().__init__(f"{method} {path} is not allowed: use {allowed.partition(',')[0]}")
+        self.headers = {"Allow": allowed}
+
+
 class PageSizeInvalid(RegistryError):
     """A parameter of a page is not a number of entries, or not what the last page gave."""
-
-
-# class -> (status, code)
-_TABLE: dict[type[Exception], tuple[int, str]] = {
-    Unauthorized: (401, "UNAUTHORIZED"),
-    Denied: (403, "DENIED"),
-    BlobUnknown: (404, "BLOB_UNKNOWN"),
-    UploadUnknown: (404, "BLOB_UPLOAD_UNKNOWN"),
-    UploadInvalid: (400, "BLOB_UPLOAD_INVALID"),
-    RangeInvalid: (416, "BLOB_UPLOAD_INVALID"),
-    DigestInvalid: (400, "DIGEST_INVALID"),
-    ManifestUnknown: (404, "MANIFEST_UNKNOWN"),
-    ManifestBlobUnknown: (400, "MANIFEST_BLOB_UNKNOWN"),
-    TagImmutable: (400, "MANIFEST_INVALID"),
-    DanglingTag: (400, "GOOGLE_MANIFEST_DANGLING_TAG"),
-    DanglingParent: (400, "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE"),
-    DanglingSubject: (400, "GOOGLE_MANIFEST_REFERRING_MANIFEST"),
-    NameUnknown: (404, "NAME_UNKNOWN"),
-    Unsupported: (404, "UNSUPPORTED"),
-    PageSizeInvalid: (400, "PAGINATION_NUMBER_INVALID"),
-    InvalidDigest: (400, "DIGEST_INVALID"),
-    InvalidManifest: (400, "MANIFEST_INVALID"),
-    InvalidName: (400, "NAME_INVALID"),
-    InvalidReference: (404, "MANIFEST_UNKNOWN"),
-    InvalidScope: (400, "UNSUPPORTED"),
-    TooManyRequests: (429, "TOOMANYREQUESTS"),
-    # 507, not 500 or 503 as elsewhere: of a 5xx Docker, Podman and Skopeo show the status line only, so the
-    # status has to say what is wrong. https://github.com/goharbor/harbor/issues/14616
-    StorageFull: (507, "UNAVAILABLE"),  # Docker's code; the specification has none
-    Unavailable: (503, "UNAVAILABLE"),
-}
-# Errors without a message; no code is for 413.
-_TEXTS: dict[type[Exception], tuple[int, str, str]] = {
-    BodyTooLarge: (413, "SIZE_INVALID", "the body is larger than this registry takes"),
-    BodyIncomplete: (400, "SIZE_INVALID", "the body did not arrive whole"),
-    QueryTooLong: (414, "UNSUPPORTED", "the query has too many parameters"),
-}
-
-
-def format_error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Returns the response for one error, and records its message for the log."""
-    note_reason(message)
-    form = _format_body if len(message) <= _CACHED_LENGTH else _format_body.__wrapped__
-    return Response(status, {"Content-Type": "application/json", **(headers or {})}, form(code, message))
-
-
-# Cached, because a few messages are frequent: each client's first request gets one.
-@lru_cache(256)
-def _format_body(code: str, message: str) -> bytes:
-    return json.dumps({"errors": [{"code": code, "message": message}]}, separators=(",", ":")).encode()
-
-
-def find_response(error: Exception, advice: str = "") -> Response | None:
-    """Returns the response for an error, with the advice after its message; None for an unexpected error."""
-    error = translate_error(error)
-    if isinstance(error, ContainerRegistryShutDown):
-        note_reason(str(error))
-        return Response(412, {"Content-Type": "text/plain; charset=utf-8"}, str(error).encode())
-    if type(error) in _TEXTS:
-        return format_error(*_TEXTS[type(error)])
-    for kind in type(error).__mro__:
-        if kind in _TABLE:
-            return format_error(*_TABLE[kind], f"{error}{advice}", getattr(error, "headers", None))
-    return None

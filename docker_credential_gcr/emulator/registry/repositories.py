@@ -16,13 +16,11 @@ from docker_credential_gcr.emulator.identity.authorization import decide
 from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.resource import describe_project
 from docker_credential_gcr.emulator.registry.dialects.dialect import find_dialect
+from docker_credential_gcr.emulator.registry.dialects.permissions import CREATE_ON_PUSH
 from docker_credential_gcr.emulator.sites.hosts import Target
 
 from .dependencies import RegistryServices
 from .errors import NameUnknown, ProjectUnknown, RepositoryUnknown, ServiceDisabled, TagImmutable
-
-# https://cloud.google.com/artifact-registry/docs/repositories/create-repos#create-on-push
-CREATE_ON_PUSH = "artifactregistry.repositories.createOnPush"
 
 
 def ensure_repository(services: RegistryServices, connection: Connection, target: Target) -> Repository:
@@ -87,11 +85,6 @@ def find_repository(connection: Connection, target: Target) -> Repository | None
 def _has_owner(connection: Connection, target: Target) -> bool:
     if target.repository_id is None:
         return projects.find(connection, target.project_id) is not None
-    return has_artifact_repository(connection, target)
-
-
-def has_artifact_repository(connection: Connection, target: Target) -> bool:
-    """Returns whether the target's repository of Artifact Registry exists."""
     return _find_artifact_repository(connection, target) is not None
 
 

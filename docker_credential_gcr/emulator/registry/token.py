@@ -2,6 +2,8 @@
 
     {"token": "…", "access_token": "…", "expires_in": 300, "issued_at": "2026-01-01T00:00:00.000000+00:00"}
 
+    {"token": "…", "expires_in": 43200}     Artifact Registry
+
 https://distribution.github.io/distribution/spec/auth/token/
 """
 
@@ -13,7 +15,6 @@ from sqlalchemy import Connection
 from docker_credential_gcr.emulator.database.images import buckets
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential
 from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, OPERATOR, Principal
-from docker_credential_gcr.emulator.identity.resource_names import format_email
 from docker_credential_gcr.emulator.identity.tokens import RegistryGrant
 from docker_credential_gcr.emulator.oci.errors import InvalidName, InvalidScope
 from docker_credential_gcr.emulator.oci.token_auth import (
@@ -26,26 +27,16 @@ from docker_credential_gcr.emulator.oci.token_auth import (
     parse_scope,
 )
 from docker_credential_gcr.emulator.registry.dialects.advice import suggest_image
+from docker_credential_gcr.emulator.registry.dialects.dialect import Dialect, find_dialect, find_site_dialect
 from docker_credential_gcr.emulator.request_context import note_member
 from docker_credential_gcr.emulator.sites.hosts import DEFAULT_SITE, Target, find_site, locate, locate_folder
 
-from .authorization import authenticate, describe_refusal, find_missing_permission, is_open_to
+from .authorization import authenticate, is_open_to
 from .dependencies import RegistryServices
-from .errors import (
-    NEEDED_PERMISSIONS,
-    Denied,
-    InvalidRepository,
-    RegistryError,
-    TokenExchangeFailed,
-    Unauthorized,
-)
+from .errors import InvalidRepository, MethodNotAllowed, RegistryError, Unsupported
 from .http import Request, Response
 from .repositories import check_service, create_for_push
 from .transition import Use, find_served
-
-# Container Registry's lifetimes, with and without a credential.
-_LIFETIME_S = 300
-_ANONYMOUS_LIFETIME_S = 43200
 
 Wanted = list[tuple[Target, frozenset[str]]]
 
@@ -55,10 +46,11 @@ async def issue(services: RegistryServices, request: Request) -> Response:
     scopes = _parse_scopes(services, request)
     located, refusals = _locate_all(request, scopes)
     wanted = await _find_served(services, request, located)
+    dialect = _find_dialect(services, request, wanted)
     is_open = is_open_to(services, request)
 
     def work(connection: Connection) -> tuple[Principal, Wanted]:
-        principal = OPERATOR if is_open else _identify(services, connection, request)
+        principal = OPERATOR if is_open else _identify(services, connection, request, dialect)
         note_member(principal.member)
         return principal, _grant_all(connection, principal, wanted, [*refusals])
 
@@ -68,8 +60,7 @@ async def issue(services: RegistryServices, request: Request) -> Response:
         # Anonymous, so that the token grants nothing when the server is no longer open.
         principal = ANONYMOUS
     site = wanted[0][0].site if wanted else find_site(request.site_host) or DEFAULT_SITE
-    now = services.clock.now()
-    lifetime_s = _ANONYMOUS_LIFETIME_S if principal.member is None else _LIFETIME_S
+    now, lifetime_s = services.clock.now(), dialect.authentication.find_lifetime_s(principal)
     grant = RegistryGrant(
         member=principal.member,
         key_id=principal.key_id,
@@ -82,14 +73,32 @@ async def issue(services: RegistryServices, request: Request) -> Response:
         # `podman search` asks for no scope.
         lists_catalog=not scopes or any(map(is_catalog_scope, scopes)),
     )
-    return _make_response(services.signer.sign_registry(grant, now), lifetime_s, now)
+    return _make_response(dialect, services.signer.sign_registry(grant, now), lifetime_s, now)
 
 
-def _identify(services: RegistryServices, connection: Connection, request: Request) -> Principal:
+async def refuse_post(services: RegistryServices, request: Request) -> Response:
+    """Refuses the POST of OAuth 2.0, after which clients use GET. Raises MethodNotAllowed, Unsupported."""
+    if find_site_dialect(services, request).authentication.refuses_post:
+        raise MethodNotAllowed(request.method, request.path, allowed="GET, HEAD")
+    raise Unsupported(f"this registry has no {request.method} {request.path}")
+
+
+def _find_dialect(services: RegistryServices, request: Request, wanted: Wanted) -> Dialect:
+    """Returns the dialect of the answer: Container Registry's if one of several repositories is there."""
+    if not wanted:
+        return find_site_dialect(services, request)
+    found = [find_dialect(target) for target, _ in wanted]
+    return next((each for each in found if each.authentication.has_bound_tokens), found[0])
+
+
+def _identify(
+    services: RegistryServices, connection: Connection, request: Request, dialect: Dialect
+) -> Principal:
     try:
         return authenticate(services, connection, request.headers.get("authorization"))
     except InvalidCredential as error:
-        raise Unauthorized(None, NEEDED_PERMISSIONS) from error
+        rules = dialect.authentication
+        raise rules.unauthorized(None, rules.bad_token_credential) from error
 
 
 def _parse_scopes(services: RegistryServices, request: Request) -> list[Scope]:
@@ -185,27 +194,22 @@ def _grant(
     connection: Connection, principal: Principal, target: Target, actions: frozenset[str]
 ) -> frozenset[str]:
     """Returns the granted actions. Raises RegistryError if a push, or every action, is refused."""
-    refused = {
-        action: permission
-        for action in actions & {PULL, PUSH, DELETE}
-        if (permission := find_missing_permission(connection, principal, target, action)) is not None
-    }
-    granted = (actions & {PULL, PUSH, DELETE}) - set(refused)
-    if ALL in actions and find_missing_permission(connection, principal, target, PUSH) is None:
+    rules = find_dialect(target).authentication
+
+    def find_missing(action: str) -> str | None:
+        return rules.find_missing_permission(connection, principal, target, action)
+
+    asked = {rules.token_actions[action] for action in actions - {ALL}}
+    missing = {action: permission for action in asked if (permission := find_missing(action)) is not None}
+    granted = asked - set(missing)
+    if ALL in actions and find_missing(PUSH) is None:
         granted |= {PUSH}
-    if PUSH in refused or (refused and not granted):
-        if target.repository_id is not None:
-            raise describe_refusal(principal, target, refused.get(PUSH) or next(iter(refused.values())))
-        if principal.member is None:
-            raise Unauthorized(None, NEEDED_PERMISSIONS)
-        if PUSH not in refused:
-            raise Denied
-        is_of_member = principal.member.endswith(format_email("", target.project_id))
-        raise TokenExchangeFailed(target.project_id, refused[PUSH], is_of_member=is_of_member)
+    if PUSH in missing or (missing and not granted):
+        raise rules.describe_refused_token(principal, target, missing)
     # After the permissions, because the error reveals the state of the project.
     if granted:
         check_service(connection, target)
-    return granted
+    return frozenset(granted)
 
 
 async def _create_missing(services: RegistryServices, granted: Wanted, principal: Principal) -> None:
@@ -223,7 +227,9 @@ async def _create_missing(services: RegistryServices, granted: Wanted, principal
         await services.database.write(work)
 
 
-def _make_response(token: str, lifetime_s: int, now: float) -> Response:
-    issued_at = datetime.fromtimestamp(now, timezone.utc).isoformat(timespec="microseconds")
-    document = {"token": token, "access_token": token, "expires_in": lifetime_s, "issued_at": issued_at}
+def _make_response(dialect: Dialect, token: str, lifetime_s: int, now: float) -> Response:
+    document: dict[str, object] = {"token": token, "expires_in": lifetime_s}
+    if dialect.authentication.has_long_token_answer:
+        issued_at = datetime.fromtimestamp(now, timezone.utc).isoformat(timespec="microseconds")
+        document |= {"access_token": token, "issued_at": issued_at}
     return Response(200, {"Content-Type": "application/json"}, json.dumps(document).encode())

@@ -18,10 +18,9 @@ from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.emulator.sites.hosts import (
     METADATA_ADDRESS,
     METADATA_HOST,
-    format_hosts,
-    list_served_names,
 )
 from docker_credential_gcr.emulator.sites.locations import LOCATIONS
+from docker_credential_gcr.emulator.sites.served_names import format_hosts, list_served_names
 
 from . import namespaces
 from .credentials import create_client_configuration

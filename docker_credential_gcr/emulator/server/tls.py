@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from docker_credential_gcr.emulator.key_files import KeyDirectory, KeyFiles, load_or_create
 from docker_credential_gcr.emulator.runtime.files import read_file
-from docker_credential_gcr.emulator.sites.hosts import CERTIFIED_DOMAINS, list_certified_names
+from docker_credential_gcr.emulator.sites.served_names import CERTIFIED_DOMAINS, list_certified_names
 from docker_credential_gcr.files import replace_file
 
 from . import certificate_authority as certificates

@@ -2,14 +2,12 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from docker_credential_gcr.emulator.identity.resource import format_bucket_project, format_repository_bucket
 from docker_credential_gcr.emulator.oci.errors import InvalidName
 from docker_credential_gcr.emulator.oci.reference import parse_name
-from docker_credential_gcr.locations import REGIONS
 
 
 @dataclass(frozen=True)
@@ -106,46 +104,6 @@ _ARTIFACT_HOST = re.compile(
 # Any other host, such as localhost, serves everything by path, and this registry at /v2/.
 DEFAULT_SITE = REGISTRIES["gcr.io"]
 
-# The domains that clients may resolve to the emulator: the certificate authority permits no others.
-CERTIFIED_DOMAINS = (
-    "gcr.io",
-    "pkg.dev",
-    "googleapis.com",
-    "accounts.google.com",
-    "console.cloud.google.com",
-    METADATA_HOST,
-    "localhost",
-)
-
-# Other hosts, whose service is found by path.
-_OTHER_HOSTS = (METADATA_HOST, "console.cloud.google.com")
-
-
-def list_served_names(locations: Iterable[str]) -> list[str]:
-    """Returns Google's hosts that the emulator serves; of Artifact Registry those in the locations."""
-    artifact = [f"{location}-docker.pkg.dev" for location in locations]
-    regional = [f"docker.{location}.rep.pkg.dev" for location in locations if location in REGIONS]
-    others = sorted({*GOOGLE_APIS, *_OTHER_HOSTS})
-    return list(dict.fromkeys([*REGISTRIES, *sorted(PUBLIC_REGISTRIES), *artifact, *regional, *others]))
-
-
-def format_hosts(addresses: Mapping[str, str]) -> str:
-    """Returns the text of a hosts file: a line with address and name for each name. hosts(5)"""
-    return "".join(f"{address} {name}\n" for name, address in addresses.items())
-
-
-def list_certified_names() -> list[str]:
-    """Returns the names in the server's certificate, as clients match them.
-
-    A wildcard is one whole label, and clients refuse it before the last label: LOCATION-docker.pkg.dev
-    matches *.pkg.dev, and *.localhost matches nothing. https://www.rfc-editor.org/rfc/rfc9525#section-6.3
-    """
-    domains = [name for name in CERTIFIED_DOMAINS if name != "localhost"]
-    wildcards = [f"*.{domain}" for domain in ("gcr.io", "pkg.dev", "googleapis.com")]
-    regional = [f"docker.{region}.rep.pkg.dev" for region in REGIONS]
-    names = [*domains, *wildcards, *regional]
-    return ["localhost", *names, *(f"{name}.localhost" for name in names)]
-
 
 @dataclass(frozen=True)
 class Target:
@@ -179,6 +137,15 @@ class Target:
         if self.repository_id is not None:
             return format_repository_bucket(self.project_id, self.site.location, self.repository_id)
         return f"{self.site.bucket_prefix}artifacts.{format_bucket_project(self.project_id)}.appspot.com"
+
+
+class IncompleteName(InvalidName):
+    """A name without an image, which has fewer segments than the site's repositories; `count` is theirs."""
+
+    def __init__(self, name: str, expected: str, *, site: Site, count: int) -> None:
+        super().__init__(f"invalid repository name {name!r}: expected {expected}")
+        self.site = site
+        self.count = count
 
 
 @lru_cache(1024)
@@ -270,7 +237,7 @@ def _locate(host: str, name: str, image_segments: tuple[str, ...]) -> Target:
     place = ("PROJECT", "REPOSITORY") if site.has_repositories else ("PROJECT",)
     expected = (*place, *image_segments)
     if len(segments) < len(expected) + in_domain:
-        raise InvalidName(f"invalid repository name {name!r}: expected {'/'.join(expected)}")
+        raise IncompleteName(name, "/".join(expected), site=site, count=len(segments))
     project_id = ":".join(segments[:2]) if in_domain else segments[0]
     repository_id = segments[1 + in_domain] if site.has_repositories else None
     is_place = len(segments) == len(place) + in_domain

@@ -5,8 +5,8 @@ import ipaddress
 import click
 
 from docker_credential_gcr.emulator.client.server_url import strip_brackets
-from docker_credential_gcr.emulator.sites.hosts import format_hosts, list_served_names
 from docker_credential_gcr.emulator.sites.locations import LOCATIONS
+from docker_credential_gcr.emulator.sites.served_names import format_hosts, list_served_names
 from docker_credential_gcr.locations import MULTI_REGIONS
 
 

@@ -23,8 +23,9 @@ from docker_credential_gcr.emulator.database.images import copies, repositories,
 from docker_credential_gcr.emulator.database.images.copies import FIRST, Uploaded
 from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.oci.token_auth import PULL, PUSH
-from docker_credential_gcr.emulator.registry.authorization import authorize, find_missing_permission
+from docker_credential_gcr.emulator.registry.authorization import authorize
 from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
+from docker_credential_gcr.emulator.registry.dialects.dialect import find_dialect
 from docker_credential_gcr.emulator.registry.errors import Denied, PageSizeInvalid
 from docker_credential_gcr.emulator.registry.http import Request, Response
 from docker_credential_gcr.emulator.registry.repositories import find_repository
@@ -119,7 +120,8 @@ def _check_access(connection: Connection, principal: Principal, source: Target, 
     """Raises CopyDenied for a caller that may not read another project's bucket."""
     if source.project_id == target.project_id:
         return
-    permission = find_missing_permission(connection, principal, source, PULL)
+    rules = find_dialect(source).authentication
+    permission = rules.find_missing_permission(connection, principal, source, PULL)
     if permission is not None:
         raise CopyDenied(principal.member, permission, source.bucket)
 

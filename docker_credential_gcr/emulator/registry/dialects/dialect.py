@@ -4,22 +4,93 @@ A handler uses the dialect of its target and does not compare hosts. It fills in
 texts, which are in braces.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from docker_credential_gcr.emulator.identity import google_services
-from docker_credential_gcr.emulator.registry.errors import ManifestUnknown, NameUnknown, RegistryError
-from docker_credential_gcr.emulator.sites.hosts import Target
+from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.redirection import RegistryKind
+from docker_credential_gcr.emulator.oci.token_auth import DELETE, PULL, PUSH
+from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
+from docker_credential_gcr.emulator.registry.errors import (
+    NEEDED_PERMISSIONS,
+    ArtifactUnauthorized,
+    Denied,
+    ImageMissing,
+    ManifestUnknown,
+    NameUnknown,
+    RegistryError,
+    Unauthorized,
+)
+from docker_credential_gcr.emulator.registry.http import Request
+from docker_credential_gcr.emulator.sites.hosts import DEFAULT_SITE, IncompleteName, Target, find_site
+
+from .challenges import format_artifact_site_challenge, format_site_challenge
+from .permissions import (
+    HEAD_BLOB,
+    describe_denied_access,
+    describe_denied_artifacts,
+    describe_denied_token,
+    describe_failed_exchange,
+    find_missing_in_bucket,
+    find_missing_in_repository,
+)
+
+_TWELVE_HOURS_S = 43200
+
+
+@dataclass(frozen=True)
+class Authentication:
+    """Challenges, tokens and permissions of one dialect.
+
+    `no_credential` and `no_site_credential` are the texts of 401 for a repository and for the whole registry,
+    `bad_token_credential` is the token endpoint's. `challenge_actions` are the actions of a challenge's scope
+    for each action, `token_actions` what an action of a scope means at the token endpoint.
+    """
+
+    unauthorized: Callable[[str | None, str], Unauthorized]
+    no_credential: str
+    no_site_credential: str
+    bad_credential: str
+    bad_token_credential: str
+    format_site_challenge: Callable[[Request, str | None], str]
+    challenges_bad_credential: bool
+    challenge_actions: Mapping[str, tuple[str, ...]]
+    # The scope of a challenge for a repository of Artifact Registry as a whole names this image.
+    unnamed_image: str | None
+    # Public images can be pulled without a token.
+    serves_anonymous: bool
+    # POST at the token endpoint is 405, else 404 as for any other path.
+    refuses_post: bool
+    token_actions: Mapping[str, str]
+    # A token is for the repositories and actions of its scopes; else for all of its site.
+    has_bound_tokens: bool
+    token_lifetime_s: int
+    anonymous_token_lifetime_s: int
+    # The answer has access_token and issued_at too.
+    has_long_token_answer: bool
+    find_missing_permission: Callable[[Connection, Principal, Target, str], str | None]
+    describe_refusal: Callable[[Principal, Target, str], Denied]
+    describe_refused_token: Callable[[Principal, Target, Mapping[str, str]], RegistryError]
+
+    def find_lifetime_s(self, principal: Principal) -> int:
+        """Returns how long a token of the principal is valid."""
+        return self.anonymous_token_lifetime_s if principal.member is None else self.token_lifetime_s
 
 
 @dataclass(frozen=True)
 class Dialect:
     """Texts and features of one dialect.
 
-    `service` is the API that a project can disable; `unknown_to_delete` is the error, with its text, for the
-    deletion of a missing manifest or tag.
+    `service` is the API that a project can disable; `ping` is the type and body of `GET /v2/`;
+    `unknown_to_delete` is the error, with its text, for the deletion of a missing manifest or tag.
     """
 
     service: str
+    authentication: Authentication
+    ping: tuple[str, bytes]
     unknown_manifest: str
     unaccepted_type: str
     unknown_child: str
@@ -37,6 +108,33 @@ class Dialect:
 
 CONTAINER_REGISTRY = Dialect(
     service=google_services.CONTAINER_REGISTRY,
+    authentication=Authentication(
+        unauthorized=Unauthorized,
+        no_credential="Unauthorized access.",
+        no_site_credential="Unauthorized access.",
+        bad_credential="Unauthorized access.",
+        bad_token_credential=NEEDED_PERMISSIONS,
+        format_site_challenge=format_site_challenge,
+        challenges_bad_credential=True,
+        challenge_actions={
+            PULL: (PULL,),
+            HEAD_BLOB: (PULL,),
+            PUSH: (PUSH, PULL),
+            DELETE: (PULL, DELETE),
+        },
+        unnamed_image=None,
+        serves_anonymous=False,
+        refuses_post=False,
+        token_actions={PULL: PULL, PUSH: PUSH, DELETE: DELETE},
+        has_bound_tokens=True,
+        token_lifetime_s=300,
+        anonymous_token_lifetime_s=_TWELVE_HOURS_S,
+        has_long_token_answer=True,
+        find_missing_permission=find_missing_in_bucket,
+        describe_refusal=describe_denied_access,
+        describe_refused_token=describe_failed_exchange,
+    ),
+    ping=("application/json", b"{}"),
     unknown_manifest='Failed to fetch "{reference}" from request "{path}".',
     unaccepted_type=(
         "Manifest with {kind} '{reference}' has media type '{media_type}', but client accepts '{accept}'."
@@ -57,6 +155,35 @@ CONTAINER_REGISTRY = Dialect(
 # Texts that no published response shows are Container Registry's.
 ARTIFACT_REGISTRY = Dialect(
     service=google_services.ARTIFACT_REGISTRY,
+    authentication=Authentication(
+        unauthorized=ArtifactUnauthorized,
+        # https://github.com/docker/setup-buildx-action/issues/79
+        no_credential="not authenticated: No valid credential was supplied.",
+        no_site_credential="not authenticated: No credential was supplied.",
+        bad_credential="No valid credential was supplied.",
+        bad_token_credential="authentication failed",
+        format_site_challenge=format_artifact_site_challenge,
+        challenges_bad_credential=False,
+        challenge_actions={
+            PULL: (PULL,),
+            HEAD_BLOB: (PULL,),
+            PUSH: (PULL, PUSH),
+            DELETE: (PULL, PUSH),
+        },
+        unnamed_image="pkg",
+        serves_anonymous=True,
+        refuses_post=True,
+        # A token for a deletion needs the permission to pull; the deletion itself is decided by its request.
+        token_actions={PULL: PULL, PUSH: PUSH, DELETE: PULL},
+        has_bound_tokens=False,
+        token_lifetime_s=_TWELVE_HOURS_S,
+        anonymous_token_lifetime_s=_TWELVE_HOURS_S,
+        has_long_token_answer=False,
+        find_missing_permission=find_missing_in_repository,
+        describe_refusal=describe_denied_artifacts,
+        describe_refused_token=describe_denied_token,
+    ),
+    ping=("text/html; charset=UTF-8", b""),
     unknown_manifest='Failed to fetch "{reference}"',
     # https://github.com/GoogleCloudPlatform/gcr-cleaner/issues/113
     unaccepted_type='Manifest has media type "{media_type}" but client accepts {accepted}',
@@ -73,7 +200,29 @@ ARTIFACT_REGISTRY = Dialect(
     unknown_image=None,
 )
 
+# https://github.com/docker/build-push-action/issues/171
+_MISSING_IMAGE = (
+    "Missing image name. Pushes should be of the form docker push HOST-NAME/PROJECT-ID/REPOSITORY/IMAGE"
+)
+
 
 def find_dialect(target: Target) -> Dialect:
-    """Returns the dialect of a target; no other place chooses one."""
+    """Returns the dialect of a target; only this function and `find_site_dialect` choose one."""
     return CONTAINER_REGISTRY if target.repository_id is None else ARTIFACT_REGISTRY
+
+
+def find_site_dialect(services: RegistryServices, request: Request) -> Dialect:
+    """Returns the dialect of a request without a repository: of /v2/, the catalog, a token without scopes."""
+    site = find_site(request.site_host) or DEFAULT_SITE
+    if site.has_repositories or services.registry_kind is RegistryKind.ARTIFACT_REGISTRY:
+        return ARTIFACT_REGISTRY
+    return CONTAINER_REGISTRY
+
+
+def describe_incomplete_name(error: IncompleteName) -> Exception:
+    """Returns the error for a path whose name has no image; before authentication."""
+    if not error.site.has_repositories:
+        return error
+    return ImageMissing(
+        f"invalid number of path components: {error.count}" if error.count == 1 else _MISSING_IMAGE
+    )

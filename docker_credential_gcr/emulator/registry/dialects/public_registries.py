@@ -6,6 +6,7 @@ A client with mirror.gcr.io as its mirror of Docker Hub continues with Docker Hu
 import json
 
 from docker_credential_gcr.emulator.oci.token_auth import format_challenge
+from docker_credential_gcr.emulator.registry.error_responses import find_response
 from docker_credential_gcr.emulator.registry.errors import (
     BlobUnknown,
     Denied,
@@ -14,7 +15,6 @@ from docker_credential_gcr.emulator.registry.errors import (
     RegistryError,
     Unauthorized,
     Unsupported,
-    find_response,
 )
 from docker_credential_gcr.emulator.registry.http import Request, Response, send_response
 from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send

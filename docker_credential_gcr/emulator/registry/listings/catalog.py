@@ -14,8 +14,9 @@ from docker_credential_gcr.emulator.identity.google_services import RESOURCE_MAN
 from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.resource_names import find_project_id
 from docker_credential_gcr.emulator.oci.token_auth import CATALOG, PULL
-from docker_credential_gcr.emulator.registry.authorization import authorize_site, find_missing_permission
+from docker_credential_gcr.emulator.registry.authorization import authorize_site
 from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
+from docker_credential_gcr.emulator.registry.dialects.dialect import find_dialect, find_site_dialect
 from docker_credential_gcr.emulator.registry.errors import ServiceDisabled, Unauthorized
 from docker_credential_gcr.emulator.registry.http import Request, Response
 from docker_credential_gcr.emulator.registry.repositories import find_obstacle
@@ -25,16 +26,17 @@ from .pagination import parse_page
 
 
 async def list_(services: RegistryServices, request: Request) -> Response:
-    """Lists the repositories of this host that the caller may pull from."""
-    site = find_site(request.site_host) or DEFAULT_SITE
+    """Lists the repositories of this host that the caller may pull from. Raises Unauthorized."""
+    site, dialect = find_site(request.site_host) or DEFAULT_SITE, find_site_dialect(services, request)
     principal = await authorize_site(services, request, site, CATALOG)
     member = principal.member
-    if member is None:
+    if member is None and not dialect.authentication.serves_anonymous:
         raise Unauthorized(None)
     page = parse_page(request, services.limits.page_size)
 
     def work(connection: Connection) -> list[str]:
-        _check_resource_manager(connection, member)
+        if member is not None:
+            _check_resource_manager(connection, member)
         targets = _list_roots(connection, site)
         readable = [target.bucket for target in targets if _is_readable(connection, principal, target)]
         return repositories.list_page(connection, readable, last=page.last, count=page.limit)
@@ -45,7 +47,8 @@ async def list_(services: RegistryServices, request: Request) -> Response:
 
 
 def _is_readable(connection: Connection, principal: Principal, target: Target) -> bool:
-    refusal = find_missing_permission(connection, principal, target, PULL)
+    rules = find_dialect(target).authentication
+    refusal = rules.find_missing_permission(connection, principal, target, PULL)
     return refusal is None and find_obstacle(connection, target) is None
 
 

@@ -8,9 +8,9 @@ from docker_credential_gcr.emulator.sites.hosts import (
     GOOGLE_APIS,
     PUBLIC_REGISTRIES,
     REGISTRIES,
-    list_served_names,
 )
 from docker_credential_gcr.emulator.sites.locations import LOCATIONS
+from docker_credential_gcr.emulator.sites.served_names import list_served_names
 from docker_credential_gcr.helper.configure import registry_hosts
 
 Run = Callable[..., tuple[int, str, str]]

@@ -97,8 +97,8 @@ def test_command_finds_the_emulator_at_googles_names_and_nothing_else(start: Sta
     assert (status, err) == (0, "")
     assert json.loads(out) == {
         "registries": [
-            [401, f'Bearer realm="https://{host}/v2/token",service="{host}"']
-            for host in ("gcr.io", "us-west1-docker.pkg.dev")
+            [401, 'Bearer realm="https://gcr.io/v2/token",service="gcr.io"'],
+            [401, 'Bearer realm="https://us-west1-docker.pkg.dev/v2/token"'],
         ],
         "below": [401, 'Bearer realm="http://gcr.io.localhost/v2/token",service="gcr.io.localhost"'],
         "plain": [[401, 'Bearer realm="http://gcr.io/v2/token",service="gcr.io"'], [200, None]],

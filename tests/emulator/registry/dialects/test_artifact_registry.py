@@ -167,8 +167,9 @@ def test_roles_of_storage_count_for_nothing(connect):
 def test_only_an_administrator_of_the_repository_deletes(connect):
     writer = connect("roles/artifactregistry.writer", account="writer")
     digest = writer.push_image(APP, "v1", b"layer")
-    narrowed = writer.token(f"repository:{APP}:pull,delete")
-    assert writer.call("DELETE", f"/v2/{APP}/manifests/v1", token=narrowed).status_code == 401
+    token = writer.token(f"repository:{APP}:pull,delete")
+    refused = writer.call("DELETE", f"/v2/{APP}/manifests/v1", token=token)
+    assert (refused.status_code, refused.json()) == (403, refusal("DENIED", permission("deleteArtifacts")))
 
     admin = connect("roles/artifactregistry.repoAdmin", account="admin")
 
