@@ -14,6 +14,7 @@ from docker_credential_gcr.emulator.storage.pieces import check_pieces, open_pie
 
 from .authorization import authorize
 from .blob_redirects import check_link, redirect
+from .copying.on_demand import copy_wanted_blob
 from .dependencies import RegistryServices
 from .errors import BlobUnknown, RangeInvalid
 from .http import Request, Response, StoredBody
@@ -49,12 +50,21 @@ async def _get_known(services: RegistryServices, target: Target, digest: str) ->
     key = (target.bucket, target.path, digest, "blob")
     known: Blob | None = services.content_cache.find(key)
     if known is None:
-        known = await services.content_cache.read(
-            key, lambda connection: find_blob(connection, target, digest), measure=_measure
-        )
+        known = await _read(services, target, digest)
+    if known is None and await copy_wanted_blob(services, target, digest):
+        known = await _read(services, target, digest)
     if known is None:
         raise BlobUnknown(digest)
     return known
+
+
+async def _read(services: RegistryServices, target: Target, digest: str) -> Blob | None:
+    """Returns the repository's blob; caches one that exists until the next commit."""
+    return await services.content_cache.read(
+        (target.bucket, target.path, digest, "blob"),
+        lambda connection: find_blob(connection, target, digest),
+        measure=_measure,
+    )
 
 
 async def _serve(services: RegistryServices, request: Request, blob: Blob) -> Response:

@@ -19,6 +19,7 @@ from docker_credential_gcr.emulator.sites.hosts import Target
 
 from . import manifest_push
 from .authorization import authorize
+from .copying.on_demand import copy_wanted_image
 from .dependencies import RegistryServices
 from .errors import DanglingParent, DanglingSubject, DanglingTag, ManifestUnknown
 from .http import Request, Response
@@ -34,7 +35,7 @@ async def get(services: RegistryServices, request: Request, target: Target, refe
     parse_reference(reference)
     stored = services.content_cache.find(_format_key(target, reference))
     if stored is None:
-        stored = await _read(services, target, reference)
+        stored = await _read_or_copy(services, request, target, reference)
     if stored is None:
         text = find_dialect(target).unknown_manifest
         raise ManifestUnknown(text.format(reference=reference, path=request.path))
@@ -87,6 +88,17 @@ async def delete(services: RegistryServices, request: Request, target: Target, r
     await services.database.write(work)
     reach("manifest-removed")
     return Response(202, {"Content-Type": "application/json"}, _EMPTY)
+
+
+async def _read_or_copy(
+    services: RegistryServices, request: Request, target: Target, reference: str
+) -> StoredManifest | None:
+    """Returns the manifest, copied from Container Registry's bucket if the redirection says so."""
+    stored = await _read(services, target, reference)
+    wanted = stored is None or request.is_redirected
+    if wanted and await copy_wanted_image(services, target, reference, stored):
+        stored = await _read(services, target, reference)
+    return stored
 
 
 async def _read(services: RegistryServices, target: Target, reference: str) -> StoredManifest | None:
