@@ -267,6 +267,18 @@ def test_a09_answers_of_container_registry_do_not_say_so(registry, editor):
         assert REDIRECTED not in answer.headers
 
 
+def test_a11_ping_is_challenged_with_an_unquoted_service_and_a_token_opens_it(redirected, project):
+    anonymous = redirected.anonymous()
+    answer = anonymous.call("GET", "/v2/")
+    challenge = f'Bearer realm="http://{GCR}/v2/token",service={GCR}'
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, challenge)
+    account = redirected.connect("roles/viewer", project).account
+    # docker, gcloud and crane log in without a scope.
+    for auth in (("oauth2accesstoken", account.access_token()), ("_token", account.access_token())):
+        token = anonymous.token(query=f"account={auth[0]}&service={GCR}", auth=auth)
+        assert anonymous.call("GET", "/v2/", token=token).status_code == 200
+
+
 def test_a13_gcloud_container_images_lists_a_redirected_project(redirected, project):
     """Sends the requests of `gcloud container images list` and `list-tags`."""
     editor = redirected.connect("roles/editor", project)
@@ -296,3 +308,26 @@ def test_a13_gcloud_container_images_lists_a_redirected_project(redirected, proj
     }
     # gcloud parses them as numbers.
     assert min(int(entry["imageSizeBytes"]), int(entry["timeUploadedMs"])) > 0
+
+
+def test_a21_a_public_repository_is_pulled_without_a_token(redirected, project):
+    editor = redirected.connect("roles/editor", project)
+    digest = editor.push_image(f"{project}/app", "v1", DATA)
+    repository = f"projects/{project}/locations/us/repositories/gcr.io"
+    bindings = [{"role": "roles/artifactregistry.reader", "members": ["allUsers"]}]
+    policy = {"policy": {"bindings": bindings}}
+    anonymous = redirected.anonymous()
+    refused = anonymous.call("GET", f"/v2/{project}/app/manifests/v1")
+    assert refused.status_code == 401
+    assert redirected.call_api("POST", f"{repository}:setIamPolicy", policy)[0] == 200
+
+    for host, name in ((GCR, f"{project}/app"), (PKG, f"{project}/gcr.io/app")):
+        client = anonymous.at(host)
+        pulled = client.call("GET", f"/v2/{name}/manifests/v1")
+        assert (pulled.status_code, digest_of(pulled.content)) == (200, digest)
+        assert client.call("GET", f"/v2/{name}/blobs/{DIGEST}").content == DATA
+        assert client.call("GET", f"/v2/{name}/tags/list").json()["tags"] == ["v1"]
+        assert client.call("POST", f"/v2/{name}/blobs/uploads/").status_code == 401
+        # docker asks for a token all the same.
+        token = client.token(f"repository:{name}:pull")
+        assert client.call("GET", f"/v2/{name}/manifests/v1", token=token).status_code == 200
