@@ -126,3 +126,65 @@ def test_table_of_kinds_and_states() -> None:
         found = Redirection(RegistryKind(kind), state and PREFIX + state, 40)
         reported = found.reported_state.removeprefix(PREFIX)
         assert (reported, found.served_by.value, found.share == 40, found.copies) == expected, (state, kind)
+
+
+# Partial redirections.
+
+
+def share_reads(url: str, percent: int, state: str = "PARTIAL_AND_COPYING") -> None:
+    """Lets Artifact Registry, in a repository that the migration has made, answer that share of the reads."""
+    made = requests.post(
+        f"{url}/v1/projects/my-project/locations/us/repositories?repositoryId=gcr.io",
+        json={"format": "DOCKER"},
+        timeout=30,
+    )
+    assert made.status_code == 200, made.text
+    answer = requests.patch(
+        f"{url}/v1/projects/my-project/projectSettings?updateMask=legacy_redirection_state",
+        json={"legacyRedirectionState": f"{PREFIX}{state}", "pullPercent": percent},
+        timeout=30,
+    )
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(("percent", "of_20"), [(0, 0), (5, 1), (50, 10), (100, 20)])
+def test_share_of_the_reads_is_answered_by_artifact_registry_with_the_same_image(
+    gcr_emulator: Any, editor: RegistryClient, percent: int, of_20: int
+) -> None:
+    client = editor.at("gcr.io")
+    digest = client.push_image(APP, "v1", b"layer")
+    share_reads(gcr_emulator.url, percent)
+    token = client.token(f"repository:{APP}:pull")
+    answers = [client.call("GET", f"/v2/{APP}/manifests/v1", token=token) for _ in range(20)]
+    assert {answer.headers["Docker-Content-Digest"] for answer in answers} == {digest}
+    assert sum("X-Gcr-Using-Artifact-Registry" in answer.headers for answer in answers) == of_20
+    layers = [layer["digest"] for layer in answers[0].json()["layers"]]
+    blobs = [client.call("GET", f"/v2/{APP}/blobs/{layer}", token=token) for layer in layers]
+    assert [answer.content for answer in blobs] == [b"layer"]
+
+
+def test_writes_of_a_partly_redirected_project_go_to_its_own_registry(
+    gcr_emulator: Any, editor: RegistryClient
+) -> None:
+    client = editor.at("gcr.io")
+    client.push_image(APP, "v1", b"layer")
+    share_reads(gcr_emulator.url, 50)
+    client.push_image(APP, "v2", b"more")
+    gcr_emulator.project(registry="container-registry")
+    assert client.get(f"/v2/{APP}/tags/list").json()["tags"] == ["v1", "v2"]
+
+
+def test_share_of_the_reads_of_a_project_that_never_migrated_is_answered(
+    gcr_emulator: Any, editor: RegistryClient
+) -> None:
+    client = editor.at("gcr.io")
+    digest = client.push_image(APP, "v1", b"layer")
+    gcr_emulator.project(registry="shut-down")
+    share_reads(gcr_emulator.url, 50)
+    token = client.token(f"repository:{APP}:pull")
+    answers = [client.call("GET", f"/v2/{APP}/manifests/v1", token=token) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [412, 200, 412, 200]
+    (layer,) = answers[1].json()["layers"]
+    assert client.call("GET", f"/v2/{APP}/blobs/{layer['digest']}", token=token).content == b"layer"
+    assert answers[1].headers["Docker-Content-Digest"] == digest
+    assert client.ask_token(f"repository:{APP}:pull,push").status_code == 412
