@@ -22,6 +22,7 @@ from docker_credential_gcr.emulator.registry.dialects.dialect import find_dialec
 from docker_credential_gcr.emulator.registry.errors import NameUnknown
 from docker_credential_gcr.emulator.registry.http import Request, Response
 from docker_credential_gcr.emulator.registry.repositories import find_repository
+from docker_credential_gcr.emulator.registry.transition import find_redirection
 from docker_credential_gcr.emulator.sites.hosts import Target
 
 from .pagination import EVERYTHING, parse_page
@@ -29,9 +30,6 @@ from .pagination import EVERYTHING, parse_page
 Listed = dict[str, dict[str, object]]
 
 _JSON = {"Content-Type": "application/json"}
-# The answer to `gcloud container images list-gcr-usage`, which sends ?check_usage_only=true. Its other value,
-# REDIRECTED, is for hosts that Artifact Registry serves.
-_ACTIVE = b'{"usage": "ACTIVE"}'
 
 
 async def list_(services: RegistryServices, request: Request, target: Target) -> Response:
@@ -40,6 +38,14 @@ async def list_(services: RegistryServices, request: Request, target: Target) ->
     if origin is not None:
         return await copy_folder(services, request, target, origin)
     return await _list(services, request, target)
+
+
+async def _find_usage(services: RegistryServices, target: Target) -> str:
+    """Returns what `gcloud container images list-gcr-usage` shows, which sends ?check_usage_only=true."""
+    if not target.is_redirected:
+        return "ACTIVE"
+    found = await find_redirection(services, target.project_id)
+    return "REDIRECTION_INCOMPLETE" if found.copies else "REDIRECTED"
 
 
 async def _list(services: RegistryServices, request: Request, target: Target) -> Response:
@@ -63,7 +69,7 @@ async def _list(services: RegistryServices, request: Request, target: Target) ->
     if is_unknown and dialect.unknown_image is not None and not (below or target.is_place):
         raise NameUnknown(dialect.unknown_image.format(name=target.name))
     if request.parameter("check_usage_only") == "true":
-        return Response(200, _JSON, _ACTIVE)
+        return Response(200, _JSON, json.dumps({"usage": await _find_usage(services, target)}).encode())
     if not dialect.has_layer_ids:
         for entry in listed.values():
             del entry["layerId"]

@@ -279,6 +279,25 @@ def test_a11_ping_is_challenged_with_an_unquoted_service_and_a_token_opens_it(re
         assert anonymous.call("GET", "/v2/", token=token).status_code == 200
 
 
+def test_a12_the_usage_of_a_host_says_whether_the_project_is_redirected(redirected, project):
+    editor = redirected.connect("roles/editor", project)
+    editor.push_image(f"{project}/app", "v1", DATA)
+    path = f"/v2/{project}/tags/list?check_usage_only=true"
+    for state, usage in (
+        ("ENABLED", "REDIRECTED"),
+        ("ENABLED_AND_COPYING", "REDIRECTION_INCOMPLETE"),
+        ("FINALIZED", "REDIRECTED"),
+    ):
+        settings = {"legacyRedirectionState": f"REDIRECTION_FROM_GCR_IO_{state}"}
+        mask = "updateMask=legacy_redirection_state"
+        status, _ = redirected.call_api("PATCH", f"projects/{project}/projectSettings?{mask}", settings)
+        assert status == 200
+        assert editor.get(path, repository=project).json() == {"usage": usage}
+    name = f"{project}/gcr.io"
+    at_pkg = editor.at(PKG).get(f"/v2/{name}/tags/list?check_usage_only=true", repository=name)
+    assert at_pkg.json() == {"usage": "ACTIVE"}
+
+
 def test_a13_gcloud_container_images_lists_a_redirected_project(redirected, project):
     """Sends the requests of `gcloud container images list` and `list-tags`."""
     editor = redirected.connect("roles/editor", project)
