@@ -18,6 +18,16 @@ LIMIT_S = 120
 # cannot be read.
 WAIT = ("sh", "-c", "echo $$; read _ || :")
 
+# Prints its PID and its engine's address, and keeps both until its stdin ends.
+ENGINE = """
+import os, sys
+from pathlib import Path
+from clients.docker.engine import engine
+with engine(Path(sys.argv[1])) as address:
+    print(os.getpid(), address, flush=True)
+    sys.stdin.read()
+"""
+
 
 @dataclass(frozen=True)
 class Inside:
@@ -60,6 +70,15 @@ def waiting_run(
             _end(process)
     if process.returncode != 0:
         raise AssertionError(f"gcr-emulator run exits with {process.returncode}")
+
+
+def own_engine(directory: Path) -> tuple[str, ...]:
+    """Returns the command of an owner that has a Docker Engine, in a new directory, whose address it prints.
+
+    Its environment needs the directory of the tests in PYTHONPATH.
+    """
+    directory.mkdir()
+    return (sys.executable, "-c", ENGINE, str(directory))
 
 
 def _find_outside(run: int, number: str) -> int:

@@ -5,7 +5,6 @@ All of it happens in one `gcr-emulator run`, whose command owns a Docker Engine 
 
 import json
 import os
-import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from types import ModuleType
 
 import pytest
 from clients.command import nameable_directory
-from clients.emulator_run import GCR_EMULATOR, Inside, waiting_run
+from clients.emulator_run import GCR_EMULATOR, Inside, own_engine, waiting_run
 from clients.refusals import MAY_NOT_PUSH, NOT_AUTHORIZED
 from support.checkout import TESTS
 from support.child_processes import Outcome
@@ -37,16 +36,6 @@ REDIRECTED_ROLES = {
     f"redirected-{name}": f"roles/artifactregistry.{role}"
     for name, role in (("creator", "createOnPushWriter"), ("writer", "writer"), ("reader", "reader"))
 }
-
-# Prints its PID and its engine's address, and keeps both until its stdin ends.
-OWNER = """
-import os, sys
-from pathlib import Path
-from clients.docker.engine import engine
-with engine(Path(sys.argv[1])) as address:
-    print(os.getpid(), address, flush=True)
-    sys.stdin.read()
-"""
 
 # Texts of the registries, on Container Registry's hosts and on Artifact Registry's.
 IN_ARTIFACT_REGISTRY = (
@@ -139,15 +128,13 @@ def sandbox(
     with nameable_directory() as place:
         (place / "bin").mkdir()
         (place / "bin" / "docker-credential-gcr").symlink_to(f"{programs}/docker-credential-gcr")
-        (place / "engine").mkdir()
         (place / "layer.tar").write_bytes(image_maker.make_layer(place.name.encode()))
         (place / "Dockerfile").write_text("FROM scratch\nADD layer.tar /\n")
         image_maker.make_layout(place / "layout", place.name.encode())
         image_maker.make_layout(place / "newer", b"newer")
         environ = isolate(place) | {"PYTHONPATH": str(TESTS)}
         options = ("--project", "my-project", "--create-on-push")
-        owner = (sys.executable, "-c", OWNER, str(place / "engine"))
-        with waiting_run(options, environ, owner) as inside:
+        with waiting_run(options, environ, own_engine(place / "engine")) as inside:
             sandbox = Sandbox(place, inside)
             make_anonymous(place / "anonymous")
             for who, role in ROLES.items():

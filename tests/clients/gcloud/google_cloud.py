@@ -1,6 +1,8 @@
-"""gcloud, gsutil and skopeo in a `gcr-emulator run`, for users with different roles."""
+"""gcloud, gsutil, skopeo, podman and docker in a `gcr-emulator run`, for users with different roles."""
 
+import base64
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from support.child_processes import Outcome
 PROJECT = "my-project"
 # https://cloud.google.com/container-registry/docs/overview#domain-scoped_projects
 DOMAIN_PROJECT = "example.com:domain-project"
+# The registries to which every user is logged in.
+HOSTS = ("gcr.io", "us-docker.pkg.dev", "europe-west1-docker.pkg.dev")
 INSTALL = "{} is not installed: https://cloud.google.com/sdk/docs/install"
 
 
@@ -55,17 +59,34 @@ class GoogleCloud:
             "CLOUDSDK_CONFIG": str(home / "gcloud"),
             "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
             "CLOUDSDK_CORE_PROJECT": PROJECT,
-            "REGISTRY_AUTH_FILE": str(home / "auth.json"),
+            "REGISTRY_AUTH_FILE": str(home / "config.json"),
+            "DOCKER_CONFIG": str(home),
+            **({"DOCKER_HOST": self.inside.words[0]} if self.inside.words else {}),
         }
 
     def make_person(self, who: str, *roles: str, project: str = PROJECT) -> None:
-        """Creates an account and its key, whose token endpoint is Google's, and configures skopeo with it."""
+        """Creates an account and its key, whose token endpoint is Google's, and logs in with it."""
         (self.place / who).mkdir()
         account = ("--project", project, "--account", who, "--token-uri", "google")
         granted = [word for role in roles for word in ("--role", role)]
         self.succeed(who, *GCR_EMULATOR, "key", "create", *account, *granted, "--output", self.key(who))
-        login = ("skopeo", "login", "--username", "_json_key", "--password-stdin", "gcr.io")
-        self.succeed(who, *login, stdin=self.key(who).read_text())
+        auth = base64.b64encode(f"_json_key:{self.key(who).read_text()}".encode()).decode()
+        logins = {"auths": {host: {"auth": auth} for host in HOSTS}}
+        (self.place / who / "config.json").write_text(json.dumps(logins))
 
     def push(self, who: str, layout: Path, image: str) -> None:
         self.succeed(who, "skopeo", "copy", f"oci:{layout}", f"docker://{image}")
+
+    def transfer(self, who: str, verb: str, base: str, *arguments: object) -> Any:
+        """Pushes to or pulls from a project with clients.gcloud.transfer; returns what it prints."""
+        key = self.key(who) if self.key(who).exists() else "-"
+        module = (sys.executable, "-B", "-m", "clients.gcloud.transfer")
+        return json.loads(self.succeed(who, *module, verb, key, base, *arguments))
+
+    def set_bucket_policy(self, bucket: str, *bindings: dict[str, Any]) -> None:
+        """Grants roles on the bucket, in addition to those of the project."""
+        put = ("--request", "PUT", "--header", "Content-Type: application/json")
+        url = f"{self.inside.environ['GCR_EMULATOR_URL']}/storage/v1/b/{bucket}/iam"
+        self.succeed(
+            "owner", "curl", "-sS", "--fail", *put, "--data", json.dumps({"bindings": bindings}), url
+        )

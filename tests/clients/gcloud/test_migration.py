@@ -1,0 +1,227 @@
+"""`gcloud artifacts docker upgrade migrate`: images and rights come to Artifact Registry.
+
+Each test is a long story, because gcloud takes seconds to start.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from clients.emulator_run import GCR_EMULATOR, own_engine, waiting_run
+from clients.gcloud.google_cloud import GoogleCloud
+from support.checkout import SCRIPTS, TESTS
+
+STORY_S = 600
+OLD, GONE, SOURCE, TARGET = "old-project", "gone-project", "source-project", "target-project"
+IMAGES = 20
+MIGRATE = ("gcloud", "artifacts", "docker", "upgrade", "migrate")
+BETA_POLICY = ("gcloud", "beta", *MIGRATE[1:-1], "print-iam-policy", "gcr.io")
+SETTINGS = ("gcloud", "artifacts", "settings")
+REPOSITORIES = ("gcloud", "artifacts", "repositories")
+CONTAINER_IMAGES = ("gcloud", "container", "images")
+DOCKER_IMAGES = ("gcloud", "artifacts", "docker", "images")
+# The hosts of Container Registry, and where their repositories are.
+LOCATIONS = {"gcr.io": "us", "us.gcr.io": "us", "eu.gcr.io": "europe", "asia.gcr.io": "asia"}
+PUSHER = "serviceAccount:pusher@old-project.iam.gserviceaccount.com"
+READER, WRITER, ADMIN = (f"roles/artifactregistry.{role}" for role in ("reader", "writer", "repoAdmin"))
+SHUT_DOWN = (
+    "Container Registry is deprecated and shutting down, please use the auto migration tool to migrate to "
+    "Artifact Registry (gcloud artifacts docker upgrade migrate --projects='gone-project'). For more details "
+    "see: https://cloud.google.com/artifact-registry/docs/transition/auto-migrate-gcr-ar"
+)
+STATUS_412 = "invalid status code from registry 412 (Precondition Failed)"
+
+
+@pytest.fixture(scope="module")
+def cloud(
+    isolate: Callable[[Path], dict[str, str]], require_program: Callable[[str], str]
+) -> Iterator[GoogleCloud]:
+    """Yields Google's names over TLS with a Docker Engine, projects, and an owner of each."""
+    for program in ("docker", "dockerd", "podman", "skopeo"):
+        require_program(program)
+    with tempfile.TemporaryDirectory(prefix="gcr-", dir="/tmp") as directory:
+        place = Path(directory)
+        environ = isolate(place) | {"PYTHONPATH": os.pathsep.join(map(str, (TESTS, SCRIPTS)))}
+        projects = [word for project in (OLD, GONE, SOURCE, TARGET) for word in ("--project", project)]
+        with waiting_run(projects, environ, own_engine(place / "engine")) as inside:
+            cloud = GoogleCloud(place, inside)
+            yield cloud
+
+
+def describe_settings(cloud: GoogleCloud, who: str, project: str) -> dict[str, Any]:
+    found: dict[str, Any] = cloud.load(who, *SETTINGS, "describe", f"--project={project}")
+    assert found.pop("name") == f"projects/{project}/projectSettings"
+    return found
+
+
+def state(name: str, **others: Any) -> dict[str, Any]:
+    """Returns the settings that a project then has."""
+    return {"legacyRedirectionState": f"REDIRECTION_FROM_GCR_IO_{name}", **others}
+
+
+def find_usage(cloud: GoogleCloud, who: str, project: str) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = cloud.load(who, *CONTAINER_IMAGES, "list-gcr-usage", f"--project={project}")
+    return found
+
+
+def migrate(cloud: GoogleCloud, who: str, *flags: str) -> str:
+    """Runs the migration; returns what gcloud reports."""
+    outcome = cloud(who, *MIGRATE, *flags)
+    assert outcome.status == 0, outcome
+    return outcome.stderr
+
+
+def take_digests(pulled: dict[str, tuple[str, bool]]) -> dict[str, str]:
+    return {reference: digest for reference, (digest, _) in pulled.items()}
+
+
+@pytest.mark.timeout(STORY_S)
+def test_a_project_is_migrated_with_its_rights_after_canary_reads(cloud: GoogleCloud) -> None:
+    cloud.make_person("old", "roles/owner", project=OLD)
+    cloud.make_person("pusher", "roles/storage.admin", project=OLD)
+    pushed = cloud.transfer("old", "push", f"gcr.io/{OLD}", IMAGES)
+    cloud.set_bucket_policy(
+        f"artifacts.{OLD}.appspot.com",
+        {"role": "roles/storage.objectViewer", "members": ["allUsers"]},
+        {"role": "roles/storage.objectCreator", "members": ["user:ada@example.com"]},
+    )
+    assert describe_settings(cloud, "old", OLD) == state("DISABLED")
+    assert find_usage(cloud, "old", OLD) == [{"repository": f"gcr.io/{OLD}", "usage": "ACTIVE"}]
+
+    # The rights are written to files, which a person may change, and read from there.
+    folder = cloud.place / "policies"
+    migrate(cloud, "old", f"--projects={OLD}", f"--output-iam-policy-dir={folder}")
+
+    written = {path.stem: yaml.safe_load(path.read_text()) for path in (folder / OLD).iterdir()}
+    admin = {"role": ADMIN, "members": [PUSHER]}
+    own = [
+        {"role": READER, "members": ["allUsers"]},
+        admin,
+        {"role": WRITER, "members": ["user:ada@example.com"]},
+    ]
+    assert written == {host: {"bindings": own if host == "gcr.io" else [admin]} for host in LOCATIONS}
+    owner = f"serviceAccount:old@{OLD}.iam.gserviceaccount.com"
+    printed = cloud.load("old", *BETA_POLICY, f"--project={OLD}")
+    assert printed == {"bindings": [own[0], {"role": ADMIN, "members": [owner, PUSHER]}, own[2]]}
+    assert describe_settings(cloud, "old", OLD) == state("DISABLED")
+
+    canary = migrate(
+        cloud, "old", f"--projects={OLD}", f"--input-iam-policy-dir={folder}", "--canary-reads=50"
+    )
+
+    assert f"50% of *gcr.io read traffic is now being served by Artifact Registry for {OLD}" in canary
+    assert describe_settings(cloud, "old", OLD) == state("PARTIAL_AND_COPYING", pullPercent=50)
+    policy = cloud.load("old", *REPOSITORIES, "get-iam-policy", "gcr.io", "--location=us", f"--project={OLD}")
+    assert policy["bindings"] == own
+    # Of each hundred manifests, Artifact Registry answers fifty.
+    shares = [
+        redirected for _, redirected in cloud.transfer("old", "read", f"gcr.io/{OLD}", 100, "app-01:v1")
+    ]
+    assert abs(shares.count(True) - 50) <= 2
+    assert take_digests(cloud.transfer("old", "pull", f"gcr.io/{OLD}", *pushed)) == pushed
+
+    report = migrate(cloud, "old", f"--projects={OLD}", "--max-threads=4")
+
+    assert f"The following projects are fully migrated: ['{OLD}']" in report
+    assert describe_settings(cloud, "old", OLD) == state("ENABLED")
+    check_redirected(cloud, "old", OLD, pushed)
+    assert find_usage(cloud, "old", OLD) == [{"repository": f"gcr.io/{OLD}", "usage": "REDIRECTED"}]
+    # The rights came along.
+    assert take_digests(cloud.transfer("anyone", "pull", f"gcr.io/{OLD}", "app-01:v1")) == {
+        "app-01:v1": pushed["app-01:v1"]
+    }
+    assert len(cloud.transfer("pusher", "push", f"gcr.io/{OLD}/more", 1)) == 3
+    again = cloud("old", *MIGRATE, f"--projects={OLD}")
+    assert (again.status, "already handling all requests for *gcr.io repos" in again.stderr) == (1, True)
+
+
+def check_redirected(cloud: GoogleCloud, who: str, project: str, pushed: dict[str, str]) -> None:
+    """Asserts that Artifact Registry serves every image at both names, also to docker and podman."""
+    both = (f"gcr.io/{project}", f"us-docker.pkg.dev/{project}/gcr.io")
+    for name in both:
+        pulled = cloud.transfer(who, "pull", name, *pushed)
+        assert take_digests(pulled) == pushed
+        assert {redirected for _, redirected in pulled.values()} == {name.startswith("gcr.io/")}
+        for image in ("app-01:v1", "team/app-00:v1"):
+            assert f"Digest: {pushed[image]}" in cloud.succeed(who, "docker", "pull", f"{name}/{image}")
+            cloud.succeed(who, "podman", "pull", f"{name}/{image}")
+            digest = "{{index .RepoDigests}}"
+            known = cloud.succeed(who, "podman", "image", "inspect", "--format", digest, f"{name}/{image}")
+            assert pushed[image] in known
+
+
+@pytest.mark.timeout(STORY_S)
+def test_a_shut_down_project_is_served_again_when_it_is_migrated(cloud: GoogleCloud) -> None:
+    cloud.make_person("gone", "roles/owner", project=GONE)
+    pushed = cloud.transfer("gone", "push", f"gcr.io/{GONE}", IMAGES)
+    cloud.succeed("gone", *GCR_EMULATOR, "project", "update", GONE, "--registry", "shut-down")
+    image = f"gcr.io/{GONE}/app-01:v1"
+
+    answer = cloud.succeed(
+        "gone", "curl", "-sS", "-w", "%{http_code}", f"https://gcr.io/v2/{GONE}/app-01/manifests/v1"
+    )
+    refused = {client: cloud("gone", client, "pull", image) for client in ("docker", "podman")}
+    refused["skopeo"] = cloud("gone", "skopeo", "inspect", f"docker://{image}")
+
+    assert answer == f"{SHUT_DOWN}412"
+    assert all(outcome.status != 0 for outcome in refused.values())
+    assert SHUT_DOWN in refused["docker"].stderr
+    assert STATUS_412 in refused["podman"].stderr
+    assert STATUS_412 in refused["skopeo"].stderr
+    assert describe_settings(cloud, "gone", GONE) == state("DISABLED")
+
+    # First the images, then the names.
+    place = (f"--project={GONE}", "--location=us")
+    cloud.succeed("gone", *REPOSITORIES, "create", "gcr.io", "--repository-format=docker", *place)
+    copied = migrate(cloud, "gone", f"--projects={GONE}", "--copy-only", "--recent-images=30")
+    assert cloud("gone", "docker", "pull", image).status != 0
+    report = migrate(
+        cloud, "gone", f"--projects={GONE}", "--skip-iam-update", "--skip-pre-copy", "--max-threads=1"
+    )
+
+    assert f"{GONE}: Successfully copied {IMAGES * 2} additional tags and" in copied
+    assert f"The following projects are fully migrated: ['{GONE}']" in report
+    assert describe_settings(cloud, "gone", GONE) == state("ENABLED")
+    check_redirected(cloud, "gone", GONE, pushed)
+    check_container_images(cloud, "gone", GONE, pushed)
+    check_settings(cloud, "gone", GONE)
+
+
+def check_container_images(cloud: GoogleCloud, who: str, project: str, pushed: dict[str, str]) -> None:
+    """Asserts that `gcloud container images` works as before on a project that is redirected."""
+    app, digest = f"gcr.io/{project}/app-01", pushed["app-01:v1"]
+    listed = cloud.load(who, *CONTAINER_IMAGES, "list", f"--repository=gcr.io/{project}")
+    assert {"name": app} in listed
+    assert cloud.load(who, *CONTAINER_IMAGES, "describe", f"{app}:v1")["image_summary"] == {
+        "digest": digest,
+        "fully_qualified_digest": f"{app}@{digest}",
+        "registry": "gcr.io",
+        "repository": f"{project}/app-01",
+    }
+    cloud.succeed(who, *CONTAINER_IMAGES, "add-tag", f"{app}:v1", f"{app}:v2")
+    tags = {entry["digest"]: entry["tags"] for entry in cloud.load(who, *CONTAINER_IMAGES, "list-tags", app)}
+    assert tags[digest] == ["latest", "v1", "v2"]
+    cloud.succeed(who, *CONTAINER_IMAGES, "untag", f"{app}:v2")
+    described = cloud.load(who, *DOCKER_IMAGES, "describe", f"{app}:latest")["image_summary"]
+    assert described["fully_qualified_digest"] == f"us-docker.pkg.dev/{project}/gcr.io/app-01@{digest}"
+    cloud.succeed(who, *CONTAINER_IMAGES, "delete", f"{app}@{digest}", "--force-delete-tags")
+    left = cloud.load(who, *CONTAINER_IMAGES, "list-tags", app)
+    assert [entry["digest"] for entry in left] == [
+        digest for name, digest in pushed.items() if name.startswith("app-01@")
+    ]
+
+
+def check_settings(cloud: GoogleCloud, who: str, project: str) -> None:
+    """Asserts that the redirection is switched off and on, and that the dry run changes nothing."""
+    chosen = f"--project={project}"
+    for command, after in (
+        (("disable-upgrade-redirection",), "DISABLED"),
+        (("enable-upgrade-redirection", "--dry-run"), "DISABLED"),
+        (("enable-upgrade-redirection",), "ENABLED"),
+    ):
+        cloud.succeed(who, *SETTINGS, *command, chosen)
+        assert describe_settings(cloud, who, project) == state(after)
