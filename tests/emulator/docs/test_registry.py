@@ -11,7 +11,6 @@ from support.images import OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST
 from support.pages import read_table
 from support.registry_client import RegistryClient
 
-from docker_credential_gcr.emulator.identity.redirection import STATES, Redirection, RegistryKind
 from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
@@ -19,7 +18,6 @@ PAGE = (DOCS / "registry.md").read_text("utf-8")
 ROWS = {request: cells for request, *cells in read_table(PAGE, "request")}
 REPOSITORIES = "projects/my-project/locations/us/repositories"
 BAD = ("_token", "garbage")
-STATE = "REDIRECTION_FROM_GCR_IO_"
 
 PROBES = {}
 
@@ -335,15 +333,6 @@ def describe(answer):
 
 def test_every_row_is_probed():
     assert list(ROWS) == list(PROBES)
-
-
-def test_every_kind_and_every_state_is_listed():
-    states = [f"{STATE}{name}" for name, _ in read_table(PAGE, f"state `{STATE}…`")]
-    kinds = {kind: reported for kind, _, reported in read_table(PAGE, "kind")}
-    assert sorted(states) == sorted(STATES)
-    assert kinds == {
-        kind.value: Redirection(kind).reported_state.removeprefix(STATE) for kind in RegistryKind
-    }
 
 
 @pytest.mark.parametrize("request_", ROWS)
