@@ -6,7 +6,7 @@ import select
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,18 @@ def read_pss(pid: int) -> int:
 
 def read_cpu_s(pid: int) -> float:
     """Returns the CPU seconds, user and system, of the process and its descendants."""
-    # The first four times include those of ended children.
-    return sum(sum(process.cpu_times()[:4]) for process in _list_processes(pid))
+    import psutil  # type: ignore[import-untyped] # scripts/bench reads its options without it
+
+    total_s = 0.0
+    for process in _list_processes(pid):
+        # A child that ends meanwhile: its parent's times, four with those of ended children, get its own.
+        with suppress(psutil.NoSuchProcess):
+            total_s += sum(process.cpu_times()[:4])
+    return total_s
 
 
 def _list_processes(pid: int) -> list[Any]:
-    import psutil  # type: ignore[import-untyped] # scripts/bench reads its options without it
+    import psutil
 
     server = psutil.Process(pid)
     return [server, *server.children(recursive=True)]

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from _emulator_process import read_cpu_s, read_pss
 from _environment import CHECKOUT
@@ -109,7 +110,7 @@ def _run_servers(
     shared = {
         **environ,
         "GCR_EMULATOR_DATABASE": url,
-        "GCR_EMULATOR_STORAGE": f"s3://bench/{url.rpartition('/')[2].partition('?')[0]}",
+        "GCR_EMULATOR_STORAGE": f"s3://bench{urlsplit(url).path}",
     }
     with ExitStack() as stack:
         yield [
