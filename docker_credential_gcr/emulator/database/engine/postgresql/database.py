@@ -54,7 +54,7 @@ class PostgresDatabase:
         for session in self._threads.sessions:
             session.open()
         check_pooling(self._threads.sessions)
-        self._validation.refresh_now()
+        self._validation.connect()
 
     async def refresh(self) -> None:
         """Asks for the versions, with one query for all requests that wait. Raises DatabaseUnavailable."""
