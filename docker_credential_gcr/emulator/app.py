@@ -57,7 +57,7 @@ async def _refuse(error: Exception, scope: Message, receive: Receive, send: Send
     """Answers a request that no site gets, because of a limit or the database, in the form of its site."""
     path: bytes = scope["raw_path"]
     if path.startswith(REGISTRY_PATHS):
-        await send_error(error, receive, send, headers_only=scope["method"] == "HEAD")
+        await send_error(error, scope, receive, send)
         return
     # Imports of 8 ms, which a ready server does not need.
     answer: Any

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send, find_client_address
-from docker_credential_gcr.emulator.runtime.errors import TooManyRequests
+from docker_credential_gcr.emulator.runtime.errors import RateExceeded
 
 # So many clients have a bucket; beyond that the oldest bucket is dropped, which its client gains from.
 _CLIENTS = 65_536
@@ -24,13 +24,12 @@ class RateLimiter:
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def take(self, address: str) -> None:
-        """Takes a token from the client's bucket. Raises TooManyRequests if it is empty."""
+        """Takes a token from the client's bucket. Raises RateExceeded if it is empty."""
         client, now = _find_client(address), self._now()
         tokens, at = self._buckets.get(client, (float(self._burst), now))
         tokens = min(self._burst, tokens + (now - at) * self._rate)
         if tokens < 1:
-            retry_after_s = math.ceil((1 - tokens) / self._rate)
-            raise TooManyRequests("too many requests from this address", retry_after_s)
+            raise RateExceeded(math.ceil((1 - tokens) / self._rate))
         if len(self._buckets) >= _CLIENTS and client not in self._buckets:
             del self._buckets[next(iter(self._buckets))]
         self._buckets[client] = (tokens - 1, now)

@@ -14,9 +14,13 @@ from docker_credential_gcr.emulator.registry.dialects.advice import find_advice,
 from docker_credential_gcr.emulator.registry.dialects.dialect import (
     describe_incomplete_name,
     find_site_dialect,
+    is_site_redirected,
 )
+from docker_credential_gcr.emulator.registry.dialects.links import locate_download
+from docker_credential_gcr.emulator.registry.dialects.quota import describe_exceeded_rate
 from docker_credential_gcr.emulator.request_context import find_request_id
 from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send
+from docker_credential_gcr.emulator.runtime.errors import RateExceeded
 from docker_credential_gcr.emulator.sites.hosts import (
     IncompleteName,
     Target,
@@ -68,6 +72,7 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "/v2/{name}/referrers/{digest}", referrers.list_),  # end-12a, 12b
     ("GET", "/v2/_catalog", catalog.list_),  # Docker's API, not in the specification
     ("GET", "/artifacts-downloads/{name}/blobs/{digest}", blobs.get_by_link),  # where end-2 may redirect to
+    ("GET", "/artifacts-downloads/{name}/downloads/{download}", blobs.get_by_link),  # Artifact Registry's
 ]
 
 # Container Registry sends these with every response.
@@ -128,6 +133,7 @@ class RegistryApp:
             if arguments:
                 served = await self._find_served(request, handler, *arguments)
                 return await handler(self._services, request, served, *arguments[1:])
+            request.is_redirected = is_site_redirected(self._services, request)
             return await handler(self._services, request)
         except Exception as error:
             error = self._replace_invalid_name(request, error)
@@ -157,12 +163,15 @@ class RegistryApp:
         return InvalidRepository(error, suggest_image(request, "/".join(request.path.split("/")[2:-3])))
 
 
-async def send_error(error: Exception, receive: Receive, send: Send, *, headers_only: bool) -> None:
+async def send_error(error: Exception, scope: Message, receive: Receive, send: Send) -> None:
     """Answers a request that a limit of the server refused before it reached a handler."""
+    request = Request(scope, receive)
+    if isinstance(error, RateExceeded):
+        error = describe_exceeded_rate(error, request.site_host, request.path)
     response = find_response(error)
     if response is None:
         raise error
-    await send_response(response, receive, send, headers_only=headers_only)
+    await send_response(response, receive, send, headers_only=request.method == "HEAD")
 
 
 def _find_route(request: Request) -> Route:
@@ -173,7 +182,7 @@ def _find_route(request: Request) -> Route:
 
 @lru_cache(1024)
 def _route(method: str, path: str, host: str) -> Route:
-    """Returns the handler of a path and its arguments. Raises Unsupported, InvalidName."""
+    """Returns the handler of a path and its arguments. Raises Unsupported, InvalidName, LinkInvalid."""
     route_method = "GET" if method == "HEAD" else method
     handler = _FIXED_PATHS.get(path, {}).get(route_method)
     if handler is not None:
@@ -190,6 +199,8 @@ def _route(method: str, path: str, host: str) -> Route:
         if handler is not None:
             return handler, (_locate(handler, route_method, host, name),)
         handler = resources.get(None, {}).get(route_method)
+        if handler is not None and segments[-2] == "downloads":
+            return handler, locate_download(host, last)
         if handler is not None and last:
             return handler, (_locate(handler, route_method, host, name), unquote(last))
     raise Unsupported(f"this registry has no {route_method} {path[:300]}")

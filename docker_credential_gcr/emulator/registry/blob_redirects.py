@@ -2,16 +2,19 @@
 
     302 Location: /artifacts-downloads/my-project/app/blobs/sha256:…?expires=1800000300&signature=…
 
-Container Registry redirects to Cloud Storage, Artifact Registry to such a path on its own host, for which a
-client needs no other host name and certificate. Expiry and signature are in the query, which logs and journal
-do not show.
+Container Registry redirects to Cloud Storage, Artifact Registry to a path on its own host, for which a client
+needs no other host name and certificate; here both do: dialects/links.py. Expiry and signature are in the
+query, which logs and journal do not show.
 
 A blob that is one object of an object store has a link to that object. HEAD is never redirected: the store's
 signature is for GET.
 """
 
+from urllib.parse import unquote
+
 from docker_credential_gcr.emulator.database.images.blobs import Blob
 from docker_credential_gcr.emulator.identity.signed_urls import UrlSigner
+from docker_credential_gcr.emulator.registry.dialects.dialect import find_dialect
 from docker_credential_gcr.emulator.sites.hosts import Target
 from docker_credential_gcr.emulator.storage.pieces import parse_pieces
 
@@ -44,13 +47,16 @@ async def redirect(services: RegistryServices, links: UrlSigner, target: Target,
 def _sign(links: UrlSigner, target: Target, digest: str, *, now: float) -> str:
     expires_at = int(now) + _LIFETIME_S
     signature = links.sign(*_describe(target, digest), expires_at=expires_at)
-    return f"/artifacts-downloads/{target.name}/blobs/{digest}?expires={expires_at}&signature={signature}"
+    path = find_dialect(target).format_link(target, digest)
+    return f"{path}?expires={expires_at}&signature={signature}"
 
 
 def check_link(services: RegistryServices, request: Request, target: Target, digest: str) -> None:
     """Raises LinkInvalid unless the request has a valid link to the blob; ignores its credential."""
     if services.links is None:
         raise Unsupported("this registry does not redirect: request the blob under /v2/")
+    if unquote(request.path) != find_dialect(target).format_link(target, digest):
+        raise LinkInvalid
     expires_at = request.parameter("expires") or ""
     signature = request.parameter("signature") or ""
     if not (expires_at.isascii() and expires_at.isdigit() and len(expires_at) <= _MOST_DIGITS):

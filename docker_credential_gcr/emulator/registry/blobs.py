@@ -37,6 +37,7 @@ async def get(services: RegistryServices, request: Request, target: Target, dige
 
 async def get_by_link(services: RegistryServices, request: Request, target: Target, digest: str) -> Response:
     """Serves a blob to a client with a signed link; ignores any credential."""
+    request.is_redirected = target.is_redirected
     check_link(services, request, target, digest)
     await services.decision_cache.read(
         ("link", target), lambda connection: check_service(connection, target), measure=lambda _: 0

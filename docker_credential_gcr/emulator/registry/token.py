@@ -133,7 +133,8 @@ async def _find_served(services: RegistryServices, request: Request, wanted: Wan
         (await find_served(services, target, Use.READ_TOKEN if actions <= {PULL} else Use.OTHER), actions)
         for target, actions in wanted
     ]
-    request.is_redirected = any(target.is_redirected for target, _ in served)
+    if served:
+        request.is_redirected = any(target.is_redirected for target, _ in served)
     return served
 
 

@@ -13,6 +13,14 @@ class TooManyRequests(Exception):
         self.headers: Mapping[str, str] = {"Retry-After": str(retry_after_s)}
 
 
+class RateExceeded(TooManyRequests):
+    """A client sends more requests a second than the server permits it."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("too many requests from this address", retry_after_s)
+        self.retry_after_s = retry_after_s
+
+
 class StorageFull(Exception):
     """The disk is full, or this user's quota or this process's file size limit is reached."""
 

@@ -6,6 +6,7 @@ import pytest
 import requests
 from support.backing_services import serve
 from support.images import digest_of
+from support.registry_client import RegistryClient
 
 from docker_credential_gcr.emulator.settings import Settings
 
@@ -205,6 +206,59 @@ def test_d_z20_a_link_opens_nothing_of_what_its_project_does_not_serve(
 
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == refusal
     assert follow(link).content == LARGE
+
+
+AR_HOST, AR_APP = "us-docker.pkg.dev", "my-project/images/app"
+AR_PREFIX = "/artifacts-downloads/namespaces/my-project/repositories/images/downloads/"
+
+
+@pytest.fixture
+def artifact_link(editor):
+    """Returns a function from the name of an image at us-docker.pkg.dev to the link of its blob."""
+    repositories = f"{editor.url}/v1/projects/my-project/locations/us/repositories"
+    for name in ("images", "other"):
+        requests.post(f"{repositories}?repositoryId={name}", json={"format": "DOCKER"}, timeout=30)
+
+    def find(name, host=AR_HOST):
+        path = name if host else f"{AR_HOST}/{name}"
+        client = RegistryClient(editor.url, editor.auth, host=host)
+        client.push_blob(path, LARGE)
+        answer = client.get(path_of(LARGE, path), repository=path)
+        assert answer.status_code == 302, answer.text
+        return answer.headers["Location"]
+
+    return find
+
+
+@pytest.mark.parametrize("host", [AR_HOST, None])
+def test_a_link_of_artifact_registry_names_its_repository(artifact_link, follow, host):
+    link = artifact_link(AR_APP, host)
+
+    answers = [follow(link, headers={"Host": host or "localhost"}) for _ in range(2)]
+
+    assert link.startswith(AR_PREFIX)
+    assert [(answer.status_code, answer.content) for answer in answers] == [(200, LARGE)] * 2
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        lambda link, _: urlsplit(link).path,
+        lambda link, _: link.replace("/images/", "/other/"),
+        lambda link, _: link.replace("/my-project/", "/other-project/"),
+        lambda link, other: f"{urlsplit(other).path}?{urlsplit(link).query}",
+        lambda link, _: f"{AR_PREFIX}x?{urlsplit(link).query}",
+        lambda link, _: f"{AR_PREFIX}%C3%A9?{urlsplit(link).query}",
+        lambda link, _: f"/artifacts-downloads/{AR_APP}/blobs/{digest_of(LARGE)}?{urlsplit(link).query}",
+    ],
+    ids=["no query", "repository", "project", "image", "no ID", "no ASCII", "the other form"],
+)
+def test_a_link_of_artifact_registry_that_was_changed_opens_nothing(artifact_link, follow, tamper):
+    link, other = artifact_link(AR_APP), artifact_link("my-project/images/second")
+
+    answer = follow(tamper(link, other), headers={"Host": AR_HOST})
+
+    assert (answer.status_code, answer.json()) == (403, REFUSED)
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "PATCH", "DELETE"])

@@ -28,6 +28,7 @@ from docker_credential_gcr.emulator.registry.http import Request
 from docker_credential_gcr.emulator.sites.hosts import DEFAULT_SITE, IncompleteName, Target, find_site
 
 from .challenges import format_artifact_site_challenge, format_site_challenge
+from .links import format_artifact_link, format_link
 from .permissions import (
     HEAD_BLOB,
     describe_denied_access,
@@ -101,7 +102,14 @@ class Dialect:
     unknown_to_delete: tuple[type[RegistryError], str]
     # An index may refer to blobs, as BuildKit's build cache does. https://github.com/moby/buildkit/issues/1143
     has_indexes_of_blobs: bool
+    format_link: Callable[[Target, str], str]
     has_layer_ids: bool
+    # A list has at most `most_listed` entries, and is whole without `n` and from `whole_from` on; None: from
+    # the setting page_size on.
+    whole_from: int | None
+    most_listed: int
+    # Else a page has tags only.
+    has_manifests_in_pages: bool
     # None: tags/list of an image that was never pushed is 200, with empty lists.
     unknown_image: str | None
 
@@ -148,7 +156,12 @@ CONTAINER_REGISTRY = Dialect(
     dangling_subject=None,
     unknown_to_delete=(NameUnknown, "Failed to compute blob liveness for manifest: '{reference}'"),
     has_indexes_of_blobs=False,
+    format_link=format_link,
     has_layer_ids=True,
+    whole_from=None,
+    # No limit is known; each entry has up to a few hundred bytes.
+    most_listed=50_000,
+    has_manifests_in_pages=False,
     unknown_image="repository name not known to registry: {name}",
 )
 
@@ -195,7 +208,12 @@ ARTIFACT_REGISTRY = Dialect(
     dangling_subject="Manifest is still referenced by one or more referring manifests",
     unknown_to_delete=(ManifestUnknown, 'Failed to fetch "{reference}"'),
     has_indexes_of_blobs=True,
+    format_link=format_artifact_link,
     has_layer_ids=False,
+    # https://github.com/google/go-containerregistry/issues/1643
+    whole_from=10_000,
+    most_listed=10_000,
+    has_manifests_in_pages=True,
     # As registry.k8s.io, on Artifact Registry, does; not observed for images that never existed.
     unknown_image=None,
 )
@@ -213,10 +231,16 @@ def find_dialect(target: Target) -> Dialect:
 
 def find_site_dialect(services: RegistryServices, request: Request) -> Dialect:
     """Returns the dialect of a request without a repository: of /v2/, the catalog, a token without scopes."""
-    site = find_site(request.site_host) or DEFAULT_SITE
-    if site.has_repositories or services.registry_kind is RegistryKind.ARTIFACT_REGISTRY:
+    is_artifact_host = (find_site(request.site_host) or DEFAULT_SITE).has_repositories
+    if is_artifact_host or services.registry_kind is RegistryKind.ARTIFACT_REGISTRY:
         return ARTIFACT_REGISTRY
     return CONTAINER_REGISTRY
+
+
+def is_site_redirected(services: RegistryServices, request: Request) -> bool:
+    """Returns whether Artifact Registry answers a request without a repository at a host of gcr.io."""
+    is_artifact_host = (find_site(request.site_host) or DEFAULT_SITE).has_repositories
+    return not is_artifact_host and find_site_dialect(services, request) is ARTIFACT_REGISTRY
 
 
 def describe_incomplete_name(error: IncompleteName) -> Exception:

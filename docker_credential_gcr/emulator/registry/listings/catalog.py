@@ -4,14 +4,22 @@ https://distribution.github.io/distribution/spec/api/#catalog
 """
 
 import json
+import re
+from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.images import repositories
-from docker_credential_gcr.emulator.database.projects import artifact_repositories, enabled_apis, projects
+from docker_credential_gcr.emulator.database.projects import (
+    artifact_repositories,
+    enabled_apis,
+    projects,
+    redirection,
+)
 from docker_credential_gcr.emulator.database.projects.enabled_apis import Obstacle
 from docker_credential_gcr.emulator.identity.google_services import RESOURCE_MANAGER
 from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.redirection import Redirection, RegistryKind
 from docker_credential_gcr.emulator.identity.resource_names import find_project_id
 from docker_credential_gcr.emulator.oci.token_auth import CATALOG, PULL
 from docker_credential_gcr.emulator.registry.authorization import authorize_site
@@ -20,7 +28,7 @@ from docker_credential_gcr.emulator.registry.dialects.dialect import find_dialec
 from docker_credential_gcr.emulator.registry.errors import ServiceDisabled, Unauthorized
 from docker_credential_gcr.emulator.registry.http import Request, Response
 from docker_credential_gcr.emulator.registry.repositories import find_obstacle
-from docker_credential_gcr.emulator.sites.hosts import DEFAULT_SITE, Site, Target, find_site
+from docker_credential_gcr.emulator.sites.hosts import DEFAULT_SITE, Site, Target, find_site, redirect
 
 from .pagination import parse_page
 
@@ -32,18 +40,24 @@ async def list_(services: RegistryServices, request: Request) -> Response:
     member = principal.member
     if member is None and not dialect.authentication.serves_anonymous:
         raise Unauthorized(None)
-    page = parse_page(request, services.limits.page_size)
+    page = parse_page(request, dialect.whole_from or services.limits.page_size, dialect.most_listed)
 
     def work(connection: Connection) -> list[str]:
         if member is not None:
             _check_resource_manager(connection, member)
         targets = _list_roots(connection, site)
-        readable = [target.bucket for target in targets if _is_readable(connection, principal, target)]
-        return repositories.list_page(connection, readable, last=page.last, count=page.limit)
+        readable = [target for target in targets if _is_readable(connection, principal, target)]
+        # A repository of a redirected host is not in the names that clients use: my-project/gcr.io/app.
+        hosts = {target.name: f"{target.path}/" for target in readable if target.is_redirected}
+        last = _replace_prefix(page.last, hosts)
+        buckets = [target.bucket for target in readable]
+        found = repositories.list_page(connection, buckets, last=last, count=page.limit)
+        names = {path: name for name, path in hosts.items()}
+        return [_replace_prefix(path, names) for path in found]
 
-    names = await services.database.scan(work)
-    headers = {"Content-Type": "application/json", **page.link("/v2/_catalog", names)}
-    return Response(200, headers, json.dumps({"repositories": names[: page.size]}).encode())
+    found = await services.database.scan(work)
+    headers = {"Content-Type": "application/json", **page.link("/v2/_catalog", found)}
+    return Response(200, headers, json.dumps({"repositories": found[: page.size]}).encode())
 
 
 def _is_readable(connection: Connection, principal: Principal, target: Target) -> bool:
@@ -62,10 +76,33 @@ def _check_resource_manager(connection: Connection, member: str) -> None:
 
 
 def _list_roots(connection: Connection, site: Site) -> list[Target]:
-    """Returns a target without an image for each project, or repository of Artifact Registry, at the site."""
+    """Returns the target of each project, or repository of Artifact Registry, that the site serves.
+
+    The name of a project's target has a slash at its end: my-project/.
+    """
     if site.has_repositories:
         return [
             Target(site, "", "", repository.project_id, repository.repository_id)
             for repository in artifact_repositories.list_at(connection, site.location)
         ]
-    return [Target(site, "", "", project.project_id) for project in projects.list_all(connection)]
+    roots = [_find_root(connection, site, project.project_id) for project in projects.list_all(connection)]
+    return [root for root in roots if root is not None]
+
+
+def _find_root(connection: Connection, site: Site, project_id: str) -> Target | None:
+    """Returns the target of a project as its registry serves it; None if that is shut down."""
+    owner = project_id.replace(":", "/")
+    target = Target(site, f"{owner}/", owner, project_id, is_place=True)
+    found = redirection.find(connection, project_id) or Redirection()
+    if found.served_by is RegistryKind.SHUT_DOWN:
+        return None
+    return redirect(target) if found.served_by is RegistryKind.ARTIFACT_REGISTRY else target
+
+
+def _replace_prefix(text: str, prefixes: Mapping[str, str]) -> str:
+    """Returns the text, with the other prefix if it begins with one of these, which end with a slash."""
+    for slash in re.finditer("/", text):
+        other = prefixes.get(text[: slash.end()])
+        if other is not None:
+            return other + text[slash.end() :]
+    return text

@@ -11,22 +11,24 @@ from docker_credential_gcr.emulator.registry.errors import PageSizeInvalid
 from docker_credential_gcr.emulator.registry.http import Request
 from docker_credential_gcr.emulator.runtime.strict_json import cut_at_nul
 
-# Without `n` all entries are in one response, as in Container Registry, but at most this many: each has up to
-# a few hundred bytes.
-_EVERYTHING = 50_000
-
 
 @dataclass(frozen=True)
 class Page:
-    """A requested page: at most `count` entries (None: all) after the entry `last`."""
+    """A requested page: at most `count` entries (None: all, but at most `most`) after the entry `last`."""
 
     count: int | None
     last: str
+    most: int
 
     @property
     def size(self) -> int:
         """Returns how many entries the page has at most."""
-        return _EVERYTHING if self.count is None else self.count
+        return self.most if self.count is None else self.count
+
+    @property
+    def is_whole(self) -> bool:
+        """Returns whether the page is the whole list."""
+        return self.count is None and not self.last
 
     @property
     def limit(self) -> int:
@@ -45,19 +47,16 @@ class Page:
         return {"Link": f'<{path}?{following}>; rel="next"'}
 
 
-EVERYTHING = Page(None, "")
-
-
-def parse_page(request: Request, all_from: int) -> Page:
+def parse_page(request: Request, all_from: int, most: int) -> Page:
     """Returns the requested page: all entries without `n`, or with at least `all_from`.
 
     Raises PageSizeInvalid.
     """
     text, last = request.parameter("n"), cut_at_nul(request.parameter("last") or "")
     if text is None:
-        return Page(None, last)
+        return Page(None, last, most)
     if not text.isascii() or not text.isdigit():
         raise PageSizeInvalid(f"n is not a number of entries: {text[:50]!r}")
     # Ten digits are more than any `all_from`.
     count = int(text[:10])
-    return Page(None if count >= all_from else count, last)
+    return Page(None if count >= all_from else count, last, most)

@@ -17,7 +17,7 @@ from docker_credential_gcr.emulator.runtime.strict_json import is_text
 from docker_credential_gcr.emulator.settings import MAX_PAGE_BYTES
 from docker_credential_gcr.emulator.sites.hosts import Target
 
-from .pagination import Page, parse_page
+from .pagination import parse_page
 
 _MOST_ENTRIES = 1000
 
@@ -29,9 +29,7 @@ async def list_(services: RegistryServices, request: Request, target: Target, di
     """
     await authorize(services, request, target, PULL)
     parse_digest(digest)
-    page = parse_page(request, _MOST_ENTRIES)
-    if page.count is None:
-        page = Page(_MOST_ENTRIES, page.last)
+    page = parse_page(request, _MOST_ENTRIES, _MOST_ENTRIES)
     wanted = request.parameter("artifactType")
 
     def work(connection: Connection) -> tuple[list[tuple[str, bytes]], bool]:

@@ -25,7 +25,7 @@ from docker_credential_gcr.emulator.registry.repositories import find_repository
 from docker_credential_gcr.emulator.registry.transition import find_redirection
 from docker_credential_gcr.emulator.sites.hosts import Target
 
-from .pagination import EVERYTHING, parse_page
+from .pagination import Page, parse_page
 
 Listed = dict[str, dict[str, object]]
 
@@ -51,7 +51,9 @@ async def _find_usage(services: RegistryServices, target: Target) -> str:
 async def _list(services: RegistryServices, request: Request, target: Target) -> Response:
     """Lists the tags of a repository, its manifests, and the folders and images below its name."""
     await authorize(services, request, target, PULL)
-    page = parse_page(request, services.limits.page_size)
+    dialect = find_dialect(target)
+    page = parse_page(request, dialect.whole_from or services.limits.page_size, dialect.most_listed)
+    has_manifests = page.count is None or (dialect.has_manifests_in_pages and not page.last)
 
     def work(connection: Connection) -> tuple[Repository | None, list[str], list[str], Listed]:
         repository = find_repository(connection, target)
@@ -59,13 +61,11 @@ async def _list(services: RegistryServices, request: Request, target: Target) ->
         if repository is None:
             return None, below, [], {}
         found = tags.list_page(connection, repository, last=page.last, count=page.limit)
-        # A page has tags only; manifests come with the whole list.
-        listed = {} if page.count is not None else _list_manifests(connection, repository, page.size)
+        listed = _list_manifests(connection, repository, page) if has_manifests else {}
         return repository, below, [tag for tag, _ in found], listed
 
     repository, below, names, listed = await services.database.read(work)
-    dialect = find_dialect(target)
-    is_unknown = repository is None or (page == EVERYTHING and not (names or listed))
+    is_unknown = repository is None or (page.is_whole and not (names or listed))
     if is_unknown and dialect.unknown_image is not None and not (below or target.is_place):
         raise NameUnknown(dialect.unknown_image.format(name=target.name))
     if request.parameter("check_usage_only") == "true":
@@ -83,9 +83,10 @@ async def _list(services: RegistryServices, request: Request, target: Target) ->
     return Response(200, headers, json.dumps(document).encode())
 
 
-def _list_manifests(connection: Connection, repository: Repository, count: int) -> Listed:
+def _list_manifests(connection: Connection, repository: Repository, page: Page) -> Listed:
+    """Returns as many manifests as the page has tags, each with all its tags."""
     names: dict[int, list[str]] = {}
-    for tag, manifest_id in tags.list_page(connection, repository, count=count):
+    for tag, manifest_id in tags.list_page(connection, repository, count=page.most):
         names.setdefault(manifest_id, []).append(tag)
     return {
         summary.digest: {
@@ -96,7 +97,7 @@ def _list_manifests(connection: Connection, repository: Repository, count: int) 
             "timeCreatedMs": str(_find_created_ms(summary)),
             "timeUploadedMs": str(summary.uploaded_ms),
         }
-        for summary in manifests.list_summaries(connection, repository, count=count)
+        for summary in manifests.list_summaries(connection, repository, count=page.size)
     }
 
 

@@ -6,6 +6,7 @@ import pytest
 from support.backing_services import serve
 from support.images import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, digest_of
 
+from docker_credential_gcr.emulator.registry.dialects.dialect import ARTIFACT_REGISTRY, CONTAINER_REGISTRY
 from docker_credential_gcr.emulator.registry.listings.pagination import Page
 from docker_credential_gcr.emulator.settings import Settings
 
@@ -181,12 +182,18 @@ def test_catalog_lists_the_callers_projects_and_is_paged(connect, editor):
     assert elsewhere.json() == {"repositories": []}
 
 
-def test_z06_a_reply_with_everything_ends_at_50_000_entries():
-    names = [f"{number:05}" for number in range(50_001)]
-    everything = Page(None, "")
-    assert (everything.size, everything.limit) == (50_000, 50_001)
+@pytest.mark.parametrize(
+    ("dialect", "most"),
+    [(CONTAINER_REGISTRY, 50_000), (ARTIFACT_REGISTRY, 10_000)],
+    ids=["gcr.io", "pkg.dev"],
+)
+def test_z06_a_reply_with_everything_ends_at_the_dialects_limit(dialect, most):
+    names = [f"{number:05}" for number in range(most + 1)]
+    everything = Page(None, "", dialect.most_listed)
+    assert (everything.size, everything.limit) == (most, most + 1)
     assert everything.link("/v2/_catalog", names[:-1]) == {}
-    assert everything.link("/v2/_catalog", names) == {"Link": '</v2/_catalog?n=50000&last=49999>; rel="next"'}
+    link = f'</v2/_catalog?n={most}&last={most - 1:05}>; rel="next"'
+    assert everything.link("/v2/_catalog", names) == {"Link": link}
 
 
 def test_catalog_is_closed_to_the_anonymous_and_empty_for_a_stranger(editor, stranger, anonymous):
