@@ -205,3 +205,15 @@ class TestPartialRedirection:
         answers = [pull(editor, "v1") for _ in range(10)]
         assert [find_digest(answer) for answer in answers] == [filled.image] * 10
         assert [REDIRECTED in answer.headers for answer in answers].count(True) == 5
+
+
+def test_a_copy_that_was_deleted_returns_at_its_next_pull(
+    filled: Filled, editor: RegistryClient, set_state: SetState
+) -> None:
+    set_state("ENABLED_AND_COPYING")
+    assert find_digest(pull(editor, "small")) == filled.small
+    for reference in ("small", filled.small):
+        path = f"/v2/{APP}/manifests/{reference}"
+        assert editor.call("DELETE", path, auth=editor.auth).status_code == 202
+    assert find_listing(editor, APP)["manifest"] == {}
+    assert find_digest(pull(editor, "small")) == filled.small
