@@ -7,7 +7,7 @@ import pytest
 import requests
 from support.backing_services import serve
 from support.checkout import DOCS
-from support.images import OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST
+from support.images import OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST, digest_of
 from support.pages import read_table
 from support.registry_client import RegistryClient
 
@@ -296,9 +296,27 @@ def _(side):
     return answer
 
 
+@probe("`tags/list?n=1000` of more tags")
+def _(side):
+    data = side.call(side.editor, "GET", f"manifests/{side.push()}").content
+    for first in range(0, 1000, 125):
+        tags = "&".join(f"tag=t{number}" for number in range(first, first + 125))
+        side.editor.put_manifest(side.image, f"{digest_of(data)}?{tags}", data)
+    answer = side.call(side.editor, "GET", "tags/list?n=1000")
+    assert len(answer.json()["tags"]) == (1000 if side.is_artifact_registry else 1001)
+    assert ("Link" in answer.headers) is side.is_artifact_registry
+    return answer
+
+
 @probe("`_catalog` without a credential")
 def _(side):
     return side.anonymous.call("GET", "/v2/_catalog")
+
+
+@probe("a link to a blob, with `--redirect-blobs`")
+def _(side):
+    side.push()
+    return side.call(side.editor, "GET", f"blobs/{digest_of(b'layer')}")
 
 
 @pytest.fixture(scope="module")

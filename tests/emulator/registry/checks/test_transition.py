@@ -81,6 +81,11 @@ def redirected(tmp_path_factory):
     yield from serve_kind(tmp_path_factory, registry=RegistryKind.ARTIFACT_REGISTRY)
 
 
+@pytest.fixture(scope="module")
+def linking(tmp_path_factory):
+    yield from serve_kind(tmp_path_factory, registry=RegistryKind.ARTIFACT_REGISTRY, redirect_blobs=True)
+
+
 @pytest.fixture
 def project(redirected):
     return redirected.make_project()
@@ -174,6 +179,10 @@ def test_a04_a_writer_does_not_create_the_repository_by_a_push(redirected, proje
 
 def test_a05_a_writer_with_create_on_push_creates_it(redirected, project):
     creator = redirected.connect(CREATOR, project)
+    # Not by its name at pkg.dev.
+    uploads = f"/v2/{project}/gcr.io/app/blobs/uploads/"
+    refused = creator.call("POST", uploads, host=PKG, auth=creator.auth)
+    assert refusal(refused) == (404, "NAME_UNKNOWN", 'Repository "gcr.io" not found')
     digest = creator.push_image(f"{project}/app", "v1", DATA)
     status, made = redirected.call_api("GET", f"projects/{project}/locations/us/repositories/gcr.io")
     assert (status, made["format"], made["mode"]) == (200, "DOCKER", "STANDARD_REPOSITORY")
@@ -350,3 +359,25 @@ def test_a21_a_public_repository_is_pulled_without_a_token(redirected, project):
         # docker asks for a token all the same.
         token = client.token(f"repository:{name}:pull")
         assert client.call("GET", f"/v2/{name}/manifests/v1", token=token).status_code == 200
+
+
+def test_a10_a_blob_is_a_link_of_the_same_host_that_needs_no_credential(linking):
+    project = linking.make_project()
+    editor = linking.connect("roles/editor", project)
+    editor.push_image(f"{project}/app", "v1", DATA)
+    answer = editor.get(f"/v2/{project}/app/blobs/{DIGEST}", repository=f"{project}/app")
+    location = answer.headers["Location"]
+    prefix = f"/artifacts-downloads/namespaces/{project}/repositories/gcr.io/downloads/"
+    assert (answer.status_code, location.startswith(prefix)) == (302, True)
+    whole = linking.anonymous().call("GET", location)
+    assert (whole.status_code, whole.content) == (200, DATA)
+    part = linking.anonymous().call("GET", location, headers={"Range": "bytes=4-8"})
+    assert (part.status_code, part.content) == (206, DATA[4:9])
+
+
+def test_a12_usage_alone_is_redirected(redirected, project):
+    editor = redirected.connect("roles/editor", project)
+    editor.push_image(f"{project}/app", "v1", DATA)
+    for name in (project, f"{project}/app"):
+        answer = editor.get(f"/v2/{name}/tags/list?check_usage_only=true", repository=name)
+        assert (answer.status_code, answer.json()) == (200, {"usage": "REDIRECTED"})
