@@ -69,15 +69,23 @@ async def open_pieces(store: BlobStore, pieces: Sequence[Piece], span: Span) -> 
     """
     blocks = read_pieces(store, pieces, span)
     if pieces and store.path(pieces[0][0]) is None:
-        return _begin_with(await anext(blocks), blocks)
+        begun = _begin(blocks)
+        await anext(begun)
+        return begun
     check_pieces(store, pieces, span)
     return blocks
 
 
-async def _begin_with(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    async with aclosing(rest):
+async def _begin(blocks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Yields an empty block when the first one is there, then all of them.
+
+    So the caller gets a generator that has started: closing another one would not close `blocks`.
+    """
+    async with aclosing(blocks):
+        first = await anext(blocks)
+        yield b""
         yield first
-        async for block in rest:
+        async for block in blocks:
             yield block
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from contextlib import aclosing
 
 import pytest
 
@@ -99,6 +100,32 @@ def test_an_object_that_is_missing_is_seen_before_an_answer_begins():
     assert not are_whole(store, pieces)
     with pytest.raises(OSError, match="missing"):
         asyncio.run(open_pieces(store, pieces, Span(0, 1)))
+
+
+@pytest.mark.parametrize("count", range(3))
+def test_an_answer_that_is_not_sent_to_its_end_leaves_no_object_open(count):
+    class WatchedStore(MemoryStore):
+        async def read(self, key, start, stop):
+            opened.append(key)
+            try:
+                async with aclosing(super().read(key, start, stop)) as blocks:
+                    async for block in blocks:
+                        yield block
+            finally:
+                opened.remove(key)
+
+    opened: list[str] = []
+    store = WatchedStore()
+    pieces = fill(store)
+
+    async def run():
+        blocks = await open_pieces(store, pieces, Span(0, len(WHOLE)))
+        assert opened == [pieces[0][0]]
+        assert [await anext(blocks) for _ in range(count)] == list(CONTENTS[:count])
+        await blocks.aclose()
+        assert opened == []
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("damage", ["gone", "short", "long"])
