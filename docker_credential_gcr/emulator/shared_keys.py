@@ -45,6 +45,8 @@ def share_keys(directory: DataDirectory, table: KeyFiles, mounted: Path | None) 
     if mounted is None:
         _check_table(table)
     source = table if mounted is None else KeyDirectory(mounted.absolute())
+    if mounted is not None:
+        _check_mounted(source, table)
     directory.take_keys(source)
     if mounted is not None:
         _check_fingerprint(directory.load_signer().fingerprint, table, source)
@@ -57,6 +59,18 @@ def _check_table(table: KeyFiles) -> None:
         raise DataDirectoryError(
             "the other servers on this database have their keys in a directory: name it with --keys, or "
             f"delete {table.locate(FINGERPRINT)} to create new keys in the database"
+        )
+
+
+def _check_mounted(source: KeyFiles, table: KeyFiles) -> None:
+    """Raises DataDirectoryError if the directory lacks the signing key that other servers have."""
+    # The table first: servers that start together in one directory create the key before its row.
+    held = next((name for name in (SIGNING_KEY, FINGERPRINT) if table.find(name) is not None), None)
+    if held is not None and source.find(SIGNING_KEY) is None:
+        raise DataDirectoryError(
+            f"{source.locate(SIGNING_KEY)} is missing, and the other servers on this database have a signing "
+            f"key: copy theirs, or delete {table.locate(held)} if all of them get a new one, which makes all "
+            "tokens invalid"
         )
 
 

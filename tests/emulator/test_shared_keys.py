@@ -173,11 +173,22 @@ def test_server_with_another_signing_key_is_refused(
         open_key_directory(tmp_path / "first")
         share_keys(start(), table, tmp_path / "first")
     open_key_directory(tmp_path / "other")
+    place = SIGNING_KEY if others == "in the database" else FINGERPRINT
 
     with pytest.raises(DataDirectoryError) as raised:
         share_keys(start(), table, tmp_path / "other")
+    assert str(raised.value) == (
+        f"{tmp_path / 'other' / 'signing-key.pem'} is missing, and the other servers on this database have a "
+        f"signing key: copy theirs, or delete {place} if all of them get a new one, which makes all tokens "
+        "invalid"
+    )
+    assert os.listdir(tmp_path / "other") == []
 
-    place = SIGNING_KEY if others == "in the database" else FINGERPRINT
+    another = start()
+    another.load_signer()
+    (another.keys_path / "signing-key.pem").rename(tmp_path / "other" / "signing-key.pem")
+    with pytest.raises(DataDirectoryError) as raised:
+        share_keys(start(), table, tmp_path / "other")
     assert str(raised.value) == (
         f"{tmp_path / 'other' / 'signing-key.pem'} is not the signing key of the other servers on this "
         f"database: use theirs, or delete {place} if all of them get this one, which makes all tokens invalid"
