@@ -15,6 +15,8 @@ async def touch(database: Database) -> None:
     """Raises what reading or writing the database raises; changes nothing."""
     try:
         if database.is_remote:
+            # First: a PostgreSQL that hangs refuses this sooner than a read.
+            await database.refresh()
             # Not a write: it would wait for the lock of all servers, and let their caches expire.
             await database.read(_check_writable)
         else:

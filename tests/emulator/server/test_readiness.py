@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import requests
 from support.servers.emulators import ServerProgram
-from support.servers.postgresql import NEEDS, Cluster, running_cluster
+from support.servers.postgresql import NEEDS, Cluster, running_cluster, stopped_sessions
 
 from docker_credential_gcr.emulator.database import probes
 from docker_credential_gcr.emulator.database.engine.postgresql.opening import open_database
@@ -81,6 +81,14 @@ def test_s1_server_is_ready_while_another_one_holds_the_lock_of_writes(
     with psycopg.connect(database) as other:
         other.execute(f"SELECT pg_advisory_xact_lock({LOCKS}, {WRITES})")  # type: ignore[call-overload]
         assert ask(server, "/readyz") == READY
+
+
+def test_server_is_not_ready_while_the_database_hangs(server: ServerProgram, database: str) -> None:
+    with stopped_sessions(database):
+        # Refused as other requests are, before the time of the probe is up.
+        assert ask(server, "/readyz") == UNAVAILABLE
+        assert ask(server, "/healthz") == (200, {"status": "ok"})
+    assert ask(server, "/readyz") == READY
 
 
 def test_probe_lets_no_cache_expire(database: str) -> None:

@@ -30,6 +30,11 @@ _DEBIAN = Path("/usr/lib/postgresql")
 _ICU_SINCE = 15
 _READY = b"database system is ready to accept connections"
 
+_SESSIONS = (
+    "SELECT pid FROM pg_stat_activity "
+    "WHERE datname = current_database() AND application_name = 'gcr-emulator'"
+)
+
 
 class CannotStart(Exception):
     """A cluster that does not start; the message has its last lines."""
@@ -220,6 +225,27 @@ def execute(url: str, *statements: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement)  # type: ignore[call-overload]
+
+
+def list_sessions(url: str) -> list[int]:
+    """Returns the PIDs of PostgreSQL's sessions of emulators at a database."""
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        return [pid for (pid,) in connection.execute(_SESSIONS)]
+
+
+@contextmanager
+def stopped_sessions(url: str) -> Iterator[None]:
+    """Suspends the sessions of emulators at a database for the block: they do not answer."""
+    pids = list_sessions(url)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def _as_postgres(*options: str) -> list[str | Path]:
