@@ -27,7 +27,6 @@ ABSENT: dict[str, str] = {
     rf"{_REPOSITORY}(?::exportArtifact|:[a-zA-Z]{{0,20}}[pP]rewarm[a-zA-Z]{{0,40}}|/prewarmedArtifacts)": (
         "exports and prewarmed artifacts of Artifact Registry"
     ),
-    rf"{_REPOSITORY}/packages/[^/]+(?:/versions/[^/]+)?": "annotations of packages and versions",
     rf"{_PROJECT}/locations/[^/]+/(?:vpcscConfig|projectConfig)": "vpcscConfig and projectConfig",
     r"/v1beta[12]/projects/.*": "v1beta1 and v1beta2 of Artifact Registry, but for its locations",
     rf"(?:/v1|/v1/organizations/[^/]+|{_PROJECT})/roles(?:[:/].*)?": "custom roles of IAM and lists of roles",

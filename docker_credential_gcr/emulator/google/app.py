@@ -19,6 +19,7 @@ from .artifact_registry import (
     project_settings,
     repositories,
     tags,
+    versions,
 )
 from .asset import policy_analysis, resource_search
 from .dependencies import GoogleServices
@@ -202,6 +203,7 @@ ROUTES: list[Row] = [
     # gcloud lists locations, and so the repositories of all locations, with this older version.
     ("GET", "/v1beta2/projects/{project}/locations", locations.list_locations),
     ("GET", _LOCATION, locations.show_location),
+    ("POST", f"{_LOCATION}/operations/{{operation}}:cancel", long_running.cancel_operation),
     ("GET", f"{_LOCATION}/operations/{{operation}}", long_running.show_operation),
     ("POST", f"{_LOCATION}/repositories", repositories.create_repository),
     ("GET", f"{_LOCATION}/repositories", repositories.list_repositories),
@@ -215,11 +217,13 @@ ROUTES: list[Row] = [
     ("GET", f"{_REPOSITORY}/dockerImages/{{image}}", docker_images.show_image),
     ("GET", f"{_REPOSITORY}/packages", packages.list_packages),
     ("GET", _PACKAGE, packages.show_package),
+    ("PATCH", _PACKAGE, packages.patch_package),
     ("DELETE", _PACKAGE, packages.delete_package),
-    ("GET", f"{_PACKAGE}/versions", packages.list_versions),
-    ("POST", f"{_PACKAGE}/versions:batchDelete", packages.delete_versions),
-    ("GET", f"{_PACKAGE}/versions/{{version}}", packages.show_version),
-    ("DELETE", f"{_PACKAGE}/versions/{{version}}", packages.delete_version),
+    ("GET", f"{_PACKAGE}/versions", versions.list_versions),
+    ("POST", f"{_PACKAGE}/versions:batchDelete", versions.delete_versions),
+    ("GET", f"{_PACKAGE}/versions/{{version}}", versions.show_version),
+    ("PATCH", f"{_PACKAGE}/versions/{{version}}", versions.patch_version),
+    ("DELETE", f"{_PACKAGE}/versions/{{version}}", versions.delete_version),
     ("GET", f"{_PACKAGE}/tags", tags.list_tags),
     ("POST", f"{_PACKAGE}/tags", tags.create_tag),
     ("GET", f"{_PACKAGE}/tags/{{tag}}", tags.show_tag),

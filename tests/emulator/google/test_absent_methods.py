@@ -34,8 +34,6 @@ CALLS = {
     f"POST {REPOSITORY}/rules": "rules of Artifact Registry",
     f"POST {REPOSITORY}:exportArtifact": "exports and prewarmed artifacts of Artifact Registry",
     f"POST {REPOSITORY}:checkPrewarmedArtifact": "exports and prewarmed artifacts of Artifact Registry",
-    f"PATCH {REPOSITORY}/packages/app": "annotations of packages and versions",
-    f"PATCH {REPOSITORY}/packages/app/versions/v": "annotations of packages and versions",
     f"GET {PROJECT}/locations/us/vpcscConfig": "vpcscConfig and projectConfig",
     f"GET {REPOSITORY.replace('v1', 'v1beta2')}": (
         "v1beta1 and v1beta2 of Artifact Registry, but for its locations"

@@ -156,10 +156,12 @@ CALLS = [
     ("GET", f"{REPOSITORY}/dockerImages/app@sha256:0", None, "artifactregistry.dockerimages.get"),
     ("GET", f"{REPOSITORY}/packages", None, "artifactregistry.packages.list"),
     ("GET", PACKAGE, None, "artifactregistry.packages.get"),
+    ("PATCH", PACKAGE, {}, "artifactregistry.packages.update"),
     ("DELETE", PACKAGE, None, "artifactregistry.packages.delete"),
     ("GET", f"{PACKAGE}/versions", None, "artifactregistry.versions.list"),
     ("POST", f"{PACKAGE}/versions:batchDelete", {"names": []}, "artifactregistry.versions.delete"),
     ("GET", f"{PACKAGE}/versions/sha256:0", None, "artifactregistry.versions.get"),
+    ("PATCH", f"{PACKAGE}/versions/sha256:0", {}, "artifactregistry.versions.update"),
     ("DELETE", f"{PACKAGE}/versions/sha256:0", None, "artifactregistry.versions.delete"),
     ("GET", f"{PACKAGE}/tags", None, "artifactregistry.tags.list"),
     ("POST", f"{PACKAGE}/tags?tagId=v1", {"version": "x/versions/y"}, "artifactregistry.tags.create"),
@@ -211,6 +213,7 @@ OPEN = {
     "/v1/operations/{operation}",
     "/v3/operations/{operation}",
     "/v1/projects/{project}/locations/{location}/operations/{operation}",
+    "/v1/projects/{project}/locations/{location}/operations/{operation}:cancel",
     "/v3/projects:search",
 }
 OPEN_LISTS = {("GET", "/v1/projects"), ("GET", "/v3/projects")}

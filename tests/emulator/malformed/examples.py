@@ -203,6 +203,9 @@ EXAMPLES: dict[tuple[str, str], Example] = {
         # A missing version, because with some values of validateOnly the request would delete it.
         {"names": [_VERSION.replace("{version}", f"sha256:{'0' * 64}")], "validateOnly": True}
     ),
+    ("POST", f"{_V1}/locations/{{location}}/operations/{{operation}}:cancel"): Example(),
+    ("PATCH", _PACKAGE): Example({"annotations": {"a": "b"}}),
+    ("PATCH", f"/v1/{_VERSION}"): Example({"annotations": {"a": "b"}}),
     ("POST", f"{_PACKAGE}/tags"): Example({"version": _VERSION}, "tagId=v2"),
     ("PATCH", f"{_PACKAGE}/tags/{{tag}}"): Example({"version": _VERSION}),
     ("PUT", "/_emulator/faults"): Example(

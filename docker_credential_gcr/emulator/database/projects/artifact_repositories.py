@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from docker_credential_gcr.emulator.database.engine.dialect import insert
+from docker_credential_gcr.emulator.database.engine.ordered_pages import Slice, build_pages, read_page
 from docker_credential_gcr.emulator.database.engine.statement import insert_new
 from docker_credential_gcr.emulator.database.images import buckets as images
 from docker_credential_gcr.emulator.database.images.buckets import Bucket
@@ -38,14 +39,12 @@ _SELECT = (
     .join(projects, projects.c.id == buckets.c.project)
 )
 _FIND = _SELECT.where(buckets.c.name == bindparam("wanted"))
-_PAGE = (
+_PAGES = build_pages(
     _SELECT.where(
-        buckets.c.project == bindparam("of_project"),
-        buckets.c.location == bindparam("location_wanted"),
-        artifact_repositories.c.repository_id > bindparam("last"),
-    )
-    .order_by(artifact_repositories.c.repository_id)
-    .limit(bindparam("count"))
+        buckets.c.project == bindparam("of_project"), buckets.c.location == bindparam("location_wanted")
+    ),
+    [artifact_repositories.c.repository_id],
+    {name: artifact_repositories.c[name] for name in ("created_at", "updated_at")},
 )
 _AT = _SELECT.where(buckets.c.location == bindparam("wanted")).order_by(buckets.c.name)
 _ENSURED = ("repository_id", "description", "labels", "immutable_tags", "created_at", "updated_at")
@@ -112,11 +111,11 @@ def find(
 
 
 def list_page(
-    connection: Connection, project: Project, location: str, *, last: str, count: int
+    connection: Connection, project: Project, location: str, page: Slice
 ) -> list[ArtifactRepository]:
-    """Returns at most `count` repositories of the project at the location after the ID `last`, by ID."""
-    values = {"of_project": project.id, "location_wanted": location, "last": last, "count": count}
-    return [_read(row) for row in connection.execute(_PAGE, values)]
+    """Returns a page of the project's repositories at the location; the key is the ID."""
+    values = {"of_project": project.id, "location_wanted": location}
+    return [_read(row) for row in read_page(connection, _PAGES, page, values)]
 
 
 def list_at(connection: Connection, location: str) -> list[ArtifactRepository]:

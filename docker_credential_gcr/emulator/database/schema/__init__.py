@@ -24,7 +24,7 @@ from .federation import workload_identity_pools
 from .keys import keys as keys
 from .users import logins
 
-REVISION = "0010"
+REVISION = "0011"
 
 # Alembic's table: migrations/ brings a database of an earlier revision to this schema.
 alembic_version = Table(
@@ -118,6 +118,9 @@ repositories = Table(
     new_id(),
     new_reference("bucket", "buckets.id"),
     Column("name", TEXT, nullable=False),
+    # An object of strings that Artifact Registry's API alone reads, and when a client last changed it.
+    Column("annotations", Json, nullable=False, server_default="{}"),
+    Column("updated_ms", NUMBER, nullable=True),
     UniqueConstraint("bucket", "name"),
 )
 
@@ -132,6 +135,9 @@ manifests = Table(
     Column("image_size", NUMBER, nullable=False),
     Column("created_ms", NUMBER, nullable=False),
     Column("uploaded_ms", NUMBER, nullable=False),
+    # As those of a repository.
+    Column("annotations", Json, nullable=False, server_default="{}"),
+    Column("updated_ms", NUMBER, nullable=True),
     UniqueConstraint("repository", "digest"),
 )
 

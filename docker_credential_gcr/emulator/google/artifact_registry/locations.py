@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import NotFound
+from docker_credential_gcr.emulator.google.rest.list_filters import parse_filter
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, reads
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page, skip_to_page
 from docker_credential_gcr.emulator.sites.locations import LOCATIONS
@@ -15,13 +16,13 @@ from docker_credential_gcr.emulator.sites.locations import LOCATIONS
 from .authorization import get_project
 
 
-@reads(*PAGE)
+@reads("filter", *PAGE)
 def list_locations(connection: Connection, call: Call) -> Result:
-    """Returns every location."""
-    page = parse_page(call.query)
+    """Returns the locations that pass the filter."""
+    page, test = parse_page(call.query), parse_filter(call.query, ("name", "locationId"))
     project = get_project(connection, call, "artifactregistry.locations.list")
-    found = skip_to_page(sorted(LOCATIONS), page, str)
-    return page.format("locations", found, lambda name: _format(project, name), str)
+    found = [name for name in sorted(LOCATIONS) if test is None or test(_format(project, name))]
+    return page.format("locations", skip_to_page(found, page, str), lambda name: _format(project, name), str)
 
 
 @reads()

@@ -17,14 +17,13 @@ from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import Conflict, InvalidArgument
 from docker_credential_gcr.emulator.google.rest.field_masks import list_paths, merge_fields
 from docker_credential_gcr.emulator.google.rest.labels import parse_labels
-from docker_credential_gcr.emulator.google.rest.list_filters import format_matches, parse_filter
+from docker_credential_gcr.emulator.google.rest.listings import parse_listing
 from docker_credential_gcr.emulator.google.rest.long_running import (
     EMPTY_TYPE,
     create_operation_id,
     finish_operation,
 )
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, writes
-from docker_credential_gcr.emulator.google.rest.pagination import parse_page
 from docker_credential_gcr.emulator.google.rest.request_messages import REPOSITORY
 from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
 from docker_credential_gcr.emulator.sites.hosts import REDIRECTED
@@ -39,6 +38,7 @@ _STANDARD = "STANDARD_REPOSITORY"
 # https://cloud.google.com/kms/docs/resource-hierarchy#retrieve_resource_id
 _KEY = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+")
 _MAX_POLICIES = 10
+_ORDERS = {"createTime": "created_at", "updateTime": "updated_at"}
 _MAX_POLICY_ID_SIZE = 127
 
 
@@ -71,13 +71,11 @@ async def create_repository(call: Call) -> Result:
 
 @reads("filter", "orderBy", *PAGE)
 def list_repositories(connection: Connection, call: Call) -> Result:
-    """Returns the project's repositories at one location, in the order of their IDs."""
-    page, location = parse_page(call.query), get_location(call)
-    test = parse_filter(call.query, ("name",))
+    """Returns the project's repositories at one location."""
+    listing, location = parse_listing(call.query, orders=_ORDERS), get_location(call)
     project = get_project(connection, call, "artifactregistry.repositories.list")
     fetch = partial(artifact_repositories.list_page, connection, project, location)
-    key = attrgetter("repository_id")
-    return format_matches("repositories", page, test, fetch, format_repository, key)
+    return listing.format("repositories", fetch, format_repository, attrgetter("repository_id"))
 
 
 @reads()

@@ -3,10 +3,9 @@
 https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations.repositories.packages.tags
 """
 
-from functools import partial
-
 from sqlalchemy import Connection
 
+from docker_credential_gcr.emulator.database.engine.ordered_pages import Slice
 from docker_credential_gcr.emulator.database.images import artifact_images, tags
 from docker_credential_gcr.emulator.database.images.artifact_images import Package
 from docker_credential_gcr.emulator.database.projects.artifact_repositories import ArtifactRepository
@@ -17,30 +16,34 @@ from docker_credential_gcr.emulator.google.rest.errors import (
     InvalidArgument,
     NotFound,
 )
-from docker_credential_gcr.emulator.google.rest.list_filters import format_matches, parse_filter
-from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, writes
-from docker_credential_gcr.emulator.google.rest.pagination import parse_page
+from docker_credential_gcr.emulator.google.rest.listings import parse_listing
+from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, scans, writes
 from docker_credential_gcr.emulator.google.rest.request_messages import TAG
 from docker_credential_gcr.emulator.oci.errors import InvalidReference
 from docker_credential_gcr.emulator.oci.reference import parse_tag
 
 from .authorization import get_package
-from .packages import build_registry_repository, format_package_name, get_version
+from .packages import build_registry_repository, format_package_name
+from .versions import get_version
 
-IMMUTABLE = "The repository has immutable tags: a tag can neither be moved nor deleted."
+# As the registry's own refusal.
+_IMMUTABLE = "cannot {} tag {}. The repository has enabled tag immutability"
 
 
-@reads("filter", *PAGE)
+@scans("filter", *PAGE)
 def list_tags(connection: Connection, call: Call) -> Result:
     """Returns the tags of a package, in the order of their names."""
-    page, test = parse_page(call.query), parse_filter(call.query, ("name", "version"))
+    listing = parse_listing(call.query, filters=("name", "version"), orders={})
     repository, package = get_package(connection, call, "artifactregistry.tags.list")
-    fetch = partial(artifact_images.list_tags, connection, package)
+
+    def fetch(page: Slice) -> list[tuple[str, str]]:
+        last = str(page.after[0]) if page.after else ""
+        return artifact_images.list_tags(connection, package, last=last, count=page.limit)
 
     def describe(item: tuple[str, str]) -> dict[str, str]:
         return _format(repository, package, *item)
 
-    return format_matches("tags", page, test, fetch, describe, lambda item: item[0])
+    return listing.format("tags", fetch, describe, lambda item: item[0])
 
 
 @reads()
@@ -78,7 +81,7 @@ async def patch_tag(call: Call) -> Result:
         repository, package = get_package(connection, call, "artifactregistry.tags.update")
         image = get_version(connection, package, digest)
         if repository.immutable_tags and _get_digest(connection, package, tag) != digest:
-            raise FailedPrecondition(IMMUTABLE)
+            raise FailedPrecondition(_IMMUTABLE.format("update", tag))
         tags.put(connection, build_registry_repository(repository, package), tag, image.id)
         return _format(repository, package, tag, digest)
 
@@ -92,7 +95,7 @@ def delete_tag(connection: Connection, call: Call) -> Result:
     repository, package = get_package(connection, call, "artifactregistry.tags.delete")
     _get_digest(connection, package, tag)
     if repository.immutable_tags:
-        raise FailedPrecondition(IMMUTABLE)
+        raise FailedPrecondition(_IMMUTABLE.format("delete", tag))
     tags.remove(connection, build_registry_repository(repository, package), tag)
     return {}
 

@@ -1,82 +1,101 @@
 """Filters of Artifact Registry's lists: version="projects/…/versions/sha256:…" OR name="*/tags/v*"
 
-A * at either end of a value matches any text, case is ignored, and OR binds more tightly than AND.
+    annotations.external_link                          an annotation with that key
+    annotations.`external.link`:`https://example.*`    … and that value
+
+A * at either end of a key or a value matches any text, case is ignored, and OR binds more tightly than AND.
 https://google.aip.dev/160
+https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations.repositories.packages/list
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
 
 from .errors import InvalidArgument
-from .pagination import Page
 
-T = TypeVar("T")
 Predicate = Callable[[dict[str, Any]], bool]
 
 _MAX_SIZE = 2048
-_TOKEN = re.compile(r'\s*(?:(?P<field>\w+)\s*=\s*(?:"(?P<text>[^"]*)"|(?P<word>[^\s"]+))|(?P<sign>AND|OR)\b)')
+_TOKEN = re.compile(
+    r"\s*(?:(?P<sign>AND|OR)(?!\S)"
+    r"|(?P<field>\w+)(?:\.(?:`(?P<quoted_key>[^`]*)`|(?P<key>[^\s:=\"`]+)))?"
+    r"(?:\s*(?P<operator>[=:])\s*(?:\"(?P<text>[^\"]*)\"|`(?P<quoted>[^`]*)`|(?P<word>[^\s\"`]+)))?)"
+)
+ANNOTATIONS = "annotations"
+
+
+class _Term(NamedTuple):
+    """A condition: the member has the value, or an annotation with the key has it; None is any value."""
+
+    field: str
+    key: str | None
+    value: str | None
 
 
 def parse_filter(query: Mapping[str, str], fields: Collection[str]) -> Predicate | None:
-    """Returns the test of an item that ?filter= states; None without a filter. Raises InvalidArgument.
-
-    ?orderBy= may only be the order that every list has: gcloud sorts the items itself if another is refused.
-    """
-    if query.get("orderBy", "name").lower() not in ("name", "name asc"):
-        raise InvalidArgument("gcr-emulator can order by name only: leave orderBy out.")
+    """Returns the test of an item that ?filter= states; None without a filter. Raises InvalidArgument."""
     text = query.get("filter", "").strip()
+    if text.startswith('"') and text.endswith('"') and text.count('"') == 2:
+        # Google's reference shows filters of annotations in quotes.
+        text = text[1:-1].strip()
     if not text:
         return None
-    groups: list[list[tuple[str, str]]] = [[]]
-    position, expected = 0, "field"
-    hint = " or ".join(f'{name}="…"' for name in fields) + " is known, with AND and OR"
+    groups: list[list[_Term]] = [[]]
+    position, is_term_next = 0, True
     while position < len(text):
-        match = _TOKEN.match(text, position)
-        kind = "" if match is None else "sign" if match["sign"] else "field"
-        if (
-            match is None
-            or kind != expected
-            or len(text) > _MAX_SIZE
-            or match["field"] not in (None, *fields)
-        ):
-            raise InvalidArgument(f"Invalid filter {text[:200]!r}: {hint}.")
-        if match["field"]:
-            groups[-1].append((match["field"], (match["text"] or match["word"] or "").lower()))
-        elif match["sign"] == "AND":
+        match = _TOKEN.match(text, position) if len(text) <= _MAX_SIZE else None
+        if match is None or is_term_next == bool(match["sign"]):
+            raise _refuse(text, fields)
+        if match["sign"] == "AND":
             groups.append([])
-        position, expected = match.end(), "sign" if kind == "field" else "field"
-    if expected == "field":
-        raise InvalidArgument(f"Invalid filter {text[:200]!r}: {hint}.")
-    return lambda item: all(any(_holds(item, *term) for term in group) for group in groups)
+        elif match["field"]:
+            groups[-1].append(_parse_term(match, text, fields))
+        position, is_term_next = match.end(), not is_term_next
+    if is_term_next:
+        raise _refuse(text, fields)
+    return lambda item: all(any(_holds(item, term) for term in group) for group in groups)
 
 
-def format_matches(
-    name: str,
-    page: Page,
-    test: Predicate | None,
-    fetch: Callable[..., list[T]],
-    describe: Callable[[T], dict[str, Any]],
-    key: Callable[[T], str],
-) -> dict[str, Any]:
-    """Returns the page of the items that pass the test; `fetch` reads `count` items after the key `last`."""
-
-    def search() -> Iterator[T]:
-        last = page.last
-        while found := fetch(last=last, count=page.count):
-            yield from (item for item in found if test is None or test(describe(item)))
-            last = key(found[-1])
-            if len(found) < page.count:
-                return
-
-    return page.format(name, search(), describe, key)
+def _parse_term(match: re.Match[str], text: str, fields: Collection[str]) -> _Term:
+    known = {fold_name(name): name for name in fields}
+    field = known.get(fold_name(match["field"]))
+    key = match["key"] if match["quoted_key"] is None else match["quoted_key"]
+    values = [match[name] for name in ("text", "quoted", "word") if match[name] is not None]
+    value = values[0].lower() if values else None
+    if field == ANNOTATIONS and key:
+        return _Term(field, key.lower(), value)
+    if field in (None, ANNOTATIONS) or key is not None or match["operator"] != "=":
+        raise _refuse(text, fields)
+    return _Term(str(field), None, value)
 
 
-def _holds(item: dict[str, Any], field: str, wanted: str) -> bool:
-    value = str(item.get(field, "")).lower()
+def fold_name(name: str) -> str:
+    """Returns a field's name without what clients spell differently: createtime for CREATE_TIME."""
+    return name.replace("_", "").lower()
+
+
+def _refuse(text: str, fields: Collection[str]) -> InvalidArgument:
+    forms = [f"{name}.KEY:VALUE" if name == ANNOTATIONS else f'{name}="…"' for name in fields]
+    return InvalidArgument(f"Invalid filter {text[:200]!r}: {' or '.join(forms)} is known, with AND and OR.")
+
+
+def _holds(item: dict[str, Any], term: _Term) -> bool:
+    value = item.get(term.field)
+    if term.key is None:
+        return _matches(str(value or ""), term.value or "")
+    annotations: Mapping[str, str] = value or {}
+    return any(
+        _matches(name, term.key) and (term.value is None or _matches(text, term.value))
+        for name, text in annotations.items()
+    )
+
+
+def _matches(text: str, wanted: str) -> bool:
+    text = text.lower()
     inner = wanted.strip("*")
     if len(inner) > 0 and wanted.startswith("*") and wanted.endswith("*"):
-        return inner in value
+        return inner in text
     if wanted.endswith("*"):
-        return value.startswith(wanted[:-1])
-    return value.endswith(wanted[1:]) if wanted.startswith("*") else value == wanted
+        return text.startswith(wanted[:-1])
+    return text.endswith(wanted[1:]) if wanted.startswith("*") else text == wanted

@@ -22,9 +22,21 @@ EMPTY_TYPE = "type.googleapis.com/google.protobuf.Empty"
 
 @reads()
 def show_operation(connection: Connection, call: Call) -> Result:
-    """Returns an operation to the caller that started it; its name is the path after the API's version."""
-    name = call.request.scope["path"].split("/", 2)[2]
-    document = operations.find(connection, name, member=call.caller.member or "")
+    """Returns an operation to the caller that started it."""
+    return _get(connection, call)
+
+
+@reads()
+def cancel_operation(connection: Connection, call: Call) -> Result:
+    """Returns nothing: an operation that is done is not cancelled. https://google.aip.dev/151"""
+    _get(connection, call)
+    return {}
+
+
+def _get(connection: Connection, call: Call) -> dict[str, Any]:
+    """Returns an operation to its caller; its name is the path after the API's version. Raises NotFound."""
+    name = call.request.scope["path"].split("/", 2)[2].removesuffix(":cancel")
+    document: dict[str, Any] | None = operations.find(connection, name, member=call.caller.member or "")
     if document is None:
         raise NotFound(f"Operation not found: {name}")
     return document

@@ -86,5 +86,7 @@ def _on_connection(
 
 
 reads = partial(_on_connection, lambda database, work: database.read(work))
+# For a method that may look at many rows, as a listing with a filter: no request waits for it.
+scans = partial(_on_connection, lambda database, work: database.scan(work))
 # A method that can refuse a request without the database uses `method`, to refuse it before it waits.
 writes = partial(_on_connection, lambda database, work: database.write(work))

@@ -1,6 +1,6 @@
 """Query parameters: unknown names are errors, both spellings (pageSize, page_size) are accepted."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
@@ -35,6 +35,14 @@ def normalize_names(request: Request, known: Collection[str]) -> Request:
     if normalized == pairs:
         return request
     return Request({**request.scope, "query_string": urlencode(normalized).encode()}, request.receive)
+
+
+def parse_flag(query: Mapping[str, str], name: str) -> bool:
+    """Returns whether a parameter is true; false is the default. Raises InvalidArgument."""
+    value = query.get(name, "false").lower()
+    if value not in ("true", "false"):
+        raise InvalidArgument(f"Invalid value for {name}: it must be true or false.")
+    return value == "true"
 
 
 def _normalize_name(name: str, known: Collection[str]) -> str:

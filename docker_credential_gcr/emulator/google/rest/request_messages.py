@@ -161,4 +161,8 @@ PROJECT_SETTINGS: Message = {
     ),
     "pullPercent": COUNT,
 }
+PACKAGE = _message(_fields("name displayName createTime updateTime"), annotations=Map(TEXT))
+VERSION = _message(
+    _fields("name description createTime updateTime relatedTags metadata fingerprints"), annotations=Map(TEXT)
+)
 TAG: Message = {"name": OUTPUT, "version": VALUE}

@@ -151,9 +151,9 @@ def test_document_that_cannot_be_read_keeps_no_database_from_being_opened(tmp_pa
         (dump,) = (dump for dump in DUMPS if dump.stem == "database-0004")  # from before revision 0005
         connection.executescript(dump.read_text())
         connection.execute("UPDATE manifests SET data = ? WHERE id = 3", (document,))
-    before = content(path, "manifests")
+    before = rows_of(path, "manifests")
     SqliteDatabase(path).close()
-    assert content(path, "manifests") == before
+    assert [row[: len(before[0])] for row in rows_of(path, "manifests")] == before
     assert len(ask(path, "SELECT digest FROM manifest_blobs WHERE manifest = 4")) == 2
     assert len(ask(path, "SELECT digest FROM manifest_blobs WHERE manifest = 3")) == 1
 

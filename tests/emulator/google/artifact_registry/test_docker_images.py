@@ -134,12 +134,12 @@ def test_versions_are_listed_and_shown(apis: Apis) -> None:
     one, two = (describe_version("dir/app", digest, *sizes[digest]) for digest in sorted(sizes))
 
     assert apis.call("GET", f"{NESTED}/versions?view=FULL").body == {"versions": [one, two]}
-    first = apis.call("GET", f"{NESTED}/versions?pageSize=1").body
+    first = apis.call("GET", f"{NESTED}/versions?view=FULL&pageSize=1").body
     assert first["versions"] == [one]
-    query = f"pageSize=1&pageToken={first['nextPageToken']}"
+    query = f"view=FULL&pageSize=1&pageToken={first['nextPageToken']}"
     assert apis.call("GET", f"{NESTED}/versions?{query}").body == {"versions": [two]}
     for digest, version in zip(sorted(sizes), (one, two), strict=True):
-        assert apis.call("GET", f"{NESTED}/versions/{digest}").body == version
+        assert apis.call("GET", f"{NESTED}/versions/{digest}?view=FULL").body == version
     assert refusal(apis.call("GET", f"{NESTED}/versions/sha256:0")) == MISSING
 
 
@@ -228,14 +228,17 @@ def test_immutable_tags_stay_where_they_are(apis: Apis) -> None:
     one, two = push(apis, "dir/app", b"1"), push(apis, "dir/app", b"22", None)
     apis.call("PATCH", f"{REPOSITORY}?updateMask=dockerConfig", {"dockerConfig": {"immutableTags": True}})
     version = f"{NAME}/packages/dir%2Fapp/versions/"
-    immutable = (400, "The repository has immutable tags: a tag can neither be moved nor deleted.")
+    immutable = "The repository has enabled tag immutability"
 
-    assert refusal(apis.call("PATCH", f"{NESTED}/tags/v1", {"version": f"{version}{two}"})) == immutable
-    assert refusal(apis.call("DELETE", f"{NESTED}/tags/v1")) == immutable
-    assert refusal(apis.call("DELETE", f"{NESTED}/versions/{one}?force=true")) == (
-        400,
-        "The repository has immutable tags: what a tag names cannot be deleted.",
-    )
+    moved = apis.call("PATCH", f"{NESTED}/tags/v1", {"version": f"{version}{two}"})
+    assert refusal(moved) == (400, f"cannot update tag v1. {immutable}")
+    removed = apis.call("DELETE", f"{NESTED}/tags/v1")
+    assert refusal(removed) == (400, f"cannot delete tag v1. {immutable}")
+    forced = apis.call("DELETE", f"{NESTED}/versions/{one}?force=true")
+    assert refusal(forced) == (400, f"cannot delete a version with tags. {immutable}")
+    whole = apis.call("DELETE", NESTED)
+    assert refusal(whole) == (400, f"cannot delete a package with tags. {immutable}")
+    assert whole.body["error"]["status"] == "FAILED_PRECONDITION"
     assert apis.call("PATCH", f"{NESTED}/tags/v1", {"version": f"{version}{one}"}).status == 200
     assert apis.call("POST", f"{NESTED}/tags?tagId=v2", {"version": f"{version}{one}"}).status == 200
     assert apis.call("DELETE", f"{NESTED}/versions/{two}").status == 200

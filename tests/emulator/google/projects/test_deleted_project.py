@@ -126,6 +126,7 @@ ANSWERED: dict[str, tuple[str, Any, int, Any]] = {
     f"GET {POOLS}/{{pool}}/operations/{{operation}}": ("", None, 404, None),
     f"GET {POOLS}/{{pool}}/providers/{{provider}}/operations/{{operation}}": ("", None, 404, None),
     "GET /v1/projects/{project}/locations/{location}/operations/{operation}": ("", None, 404, None),
+    "POST /v1/projects/{project}/locations/{location}/operations/{operation}:cancel": ("", {}, 404, None),
     "GET /v1/operations/{operation}": ("", None, 404, None),
     "GET /v3/operations/{operation}": ("", None, 404, None),
     # Public, but the account does not exist.

@@ -34,3 +34,16 @@ def test_an_operation_is_shown_to_its_caller_only(apis: Apis) -> None:
     path = f"/v1/{made['name']}"
     assert apis.call("GET", path, token=token).body == made
     assert apis.call("GET", path, token=apis.sign_in("user:b@example.com")).status == 404
+
+
+def test_an_operation_that_is_done_is_not_cancelled(apis: Apis) -> None:
+    apis.call("POST", "/v1/projects", {"projectId": "my-project"})
+    made = apis.call("POST", f"{REPOSITORIES}?repositoryId=one", {"format": "DOCKER"}).body
+
+    for colon in (":", "%3A"):
+        reply = apis.call("POST", f"/v1/{made['name']}{colon}cancel", {})
+        assert (reply.status, reply.body) == (200, {})
+    assert apis.call("GET", f"/v1/{made['name']}").body == made
+    unknown = apis.call("POST", f"/v1/{made['name']}0:cancel", {})
+    message = f"Operation not found: {made['name']}0"
+    assert (unknown.status, unknown.body["error"]["message"]) == (404, message)

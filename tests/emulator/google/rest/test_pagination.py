@@ -56,6 +56,14 @@ def test_z06_a_page_of_google_apis_ends_before_4_mib_and_reads_one_more_entry(si
     assert len(json.dumps(document)) < 4 * MIB or shown == 1
 
 
+@pytest.mark.parametrize(
+    ("query", "size"),
+    [({}, 100), ({"pageSize": "0"}, 100), ({"pageSize": "1000"}, 1000), ({"pageSize": "1001"}, 1000)],
+)
+def test_a_page_has_100_entries_by_default_and_at_most_1000(query, size):
+    assert parse_page(query) == Page(size, "")
+
+
 @pytest.mark.parametrize(("last", "cut"), [("b", "b"), ("a\0z", "a"), ("\0", ""), ("", "")])
 def test_z23_a_page_after_a_text_with_nul_is_the_one_after_what_precedes_it(last, cut):
     token = base64.urlsafe_b64encode(last.encode()).decode()

@@ -21,13 +21,16 @@ from docker_credential_gcr.emulator.google.rest.message_schema import (
 from docker_credential_gcr.emulator.google.rest.methods import Method
 from docker_credential_gcr.emulator.google.rest.request_messages import (
     ACCOUNT,
+    PACKAGE,
     POLICY,
     POOL,
+    PROJECT_SETTINGS,
     PROJECT_V1,
     PROJECT_V3,
     PROVIDER,
     REPOSITORY,
     TAG,
+    VERSION,
 )
 
 Apis = Any
@@ -372,66 +375,10 @@ def test_numbers_of_enumerations_are_kept_as_names(apis: Apis) -> None:
 
 
 def test_names_of_messages_are_lower_camel_case() -> None:
-    for message in (ACCOUNT, POLICY, POOL, PROJECT_V1, PROJECT_V3, PROVIDER, REPOSITORY, TAG):
+    settings = (PACKAGE, PROJECT_SETTINGS, REPOSITORY, TAG, VERSION)
+    for message in (ACCOUNT, POLICY, POOL, PROJECT_V1, PROJECT_V3, PROVIDER, *settings):
         for names, _ in walk(message):
             assert [to_camel(to_snake(name)) for name in names] == list(names)
-
-
-FILTERS = [
-    ('version="{name}/versions/{one}"', ["v1", "v2"]),
-    ('version="{name}/versions/{two}"', ["w1"]),
-    ('name="*/tags/v*"', ["v1", "v2"]),
-    ('name="{name}/tags/v*"', ["v1", "v2"]),
-    ('name="*/TAGS/W1"', ["w1"]),
-    ('name="*tags/v*"', ["v1", "v2"]),
-    ('name="*/w1" OR name="*/v1"', ["v1", "w1"]),
-    ('version="*{one}" AND name="*/v2"', ["v2"]),
-]
-
-
-@pytest.fixture
-def tags(apis: Apis) -> dict[str, str]:
-    """Creates the tags v1 and v2 of one version, and w1 of another."""
-    apis.call("POST", f"{REPOSITORIES}?repositoryId=images", {"format": "DOCKER"})
-    name = "projects/my-project/locations/us/repositories/images/packages/app"
-    place = ("us~my-project~images", "my-project/images/app")
-    one, two = apis.push(*place, b"one", tag="v1"), apis.push(*place, b"two", tag="w1")
-    apis.call("POST", f"/v1/{name}/tags?tagId=v2", {"version": f"{name}/versions/{one}"})
-    return {"name": name, "one": one, "two": two}
-
-
-@pytest.mark.parametrize(("text", "found"), FILTERS, ids=[f"G-Z38-{text}" for text, _ in FILTERS])
-def test_a_filter_of_tags_finds_what_it_says(
-    apis: Apis, tags: dict[str, str], text: str, found: list[str]
-) -> None:
-    wanted = text.format_map(tags).replace(" ", "%20").replace('"', "%22")
-    seen, token = [], ""
-    for _ in range(3):
-        body = apis.call("GET", f"/v1/{tags['name']}/tags?pageSize=1&pageToken={token}&filter={wanted}").body
-        seen += [item["name"].rpartition("/")[2] for item in body.get("tags", [])]
-        token = body.get("nextPageToken", "")
-        if not token:
-            break
-    assert seen == found
-
-
-@pytest.mark.parametrize("query", ["filter=color%3D1", "filter=name", "filter=name%3D1%20AND", "orderBy=x"])
-@pytest.mark.parametrize("listing", ["", "/images/packages", "/images/packages/app/versions"])
-@pytest.mark.usefixtures("tags")
-def test_g_z38_a_filter_or_an_order_that_is_not_understood_is_refused(
-    apis: Apis, query: str, listing: str
-) -> None:
-    assert apis.call("GET", f"{REPOSITORIES}{listing}?orderBy=name&filter=").status == 200
-    assert apis.call("GET", f"{REPOSITORIES}{listing}?{query}").status == 400
-
-
-@pytest.mark.parametrize(("view", "count"), [("FULL", 2), ("BASIC", 0), ("1", 0), ("2", 2)])
-def test_g_z38_a_version_has_its_tags_in_the_full_view(
-    apis: Apis, tags: dict[str, str], view: str, count: int
-) -> None:
-    shown = apis.call("GET", f"/v1/{tags['name']}/versions/{tags['one']}?view={view}").body
-
-    assert len(shown.get("relatedTags", [])) == count
 
 
 BUCKET: dict[str, Any] = {

@@ -190,7 +190,7 @@ def push_referrer(editor, name, subject):
 
 
 REFERRED = "Manifest is still referenced by one or more referring manifests"
-IMMUTABLE = "The repository has immutable tags: what a tag names cannot be deleted."
+IMMUTABLE = "cannot delete a package with tags. The repository has enabled tag immutability"
 
 
 class TestReferrers:
