@@ -22,7 +22,7 @@ from docker_credential_gcr.emulator.sites.hosts import Site, Target, find_canoni
 from .dependencies import RegistryServices
 from .errors import ProjectUnknown, Unauthorized
 from .http import Request
-from .repositories import check_service
+from .repositories import check_service, has_owner
 
 AcceptsGrant = Callable[[RegistryGrant], bool]
 # The principal, and the instant at which its registry token expires; None for other credentials.
@@ -99,19 +99,21 @@ async def _authorize_anonymous(
 ) -> Principal:
     """Returns ANONYMOUS if the dialect serves public repositories without a token. Raises Unauthorized.
 
-    Container Registry answers without a read of the database; the answers of Artifact Registry are cached.
+    Container Registry answers without a read of the database. Artifact Registry's answers are cached, but not
+    those for repositories that do not exist: names without end would take the room of all others.
     """
     rules = find_dialect(target).authentication
 
-    def is_public(connection: Connection) -> bool:
-        if rules.find_missing_permission(connection, ANONYMOUS, target, action) is not None:
-            return False
-        check_service(connection, target)
-        return True
+    def find(connection: Connection) -> tuple[bool, bool]:
+        is_public = rules.find_missing_permission(connection, ANONYMOUS, target, action) is None
+        if is_public:
+            check_service(connection, target)
+        return is_public, has_owner(connection, target)
 
     if rules.serves_anonymous:
         key = ("public", target.bucket, action)
-        if await services.decision_cache.read(key, is_public, measure=lambda _: 0):
+        found = await services.decision_cache.read(key, find, measure=lambda found: 0 if found[1] else None)
+        if found[0]:
             return ANONYMOUS
     raise rules.unauthorized(_challenge(request, target, action), rules.no_credential)
 

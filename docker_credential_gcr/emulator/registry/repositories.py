@@ -77,12 +77,13 @@ def find_repository(connection: Connection, target: Target) -> Repository | None
     Raises NameUnknown for a missing project, or a missing repository of Artifact Registry.
     """
     repository = repositories.find(connection, target.bucket, target.path)
-    if repository is None and not _has_owner(connection, target):
+    if repository is None and not has_owner(connection, target):
         raise _describe_missing(target)
     return repository
 
 
-def _has_owner(connection: Connection, target: Target) -> bool:
+def has_owner(connection: Connection, target: Target) -> bool:
+    """Returns whether the project, or the repository of Artifact Registry, exists."""
     if target.repository_id is None:
         return projects.find(connection, target.project_id) is not None
     return _find_artifact_repository(connection, target) is not None

@@ -5,8 +5,6 @@ https://cloud.google.com/artifact-registry/docs/transition/transition-from-gcr
 
 from enum import Enum, auto
 
-from sqlalchemy import Connection
-
 from docker_credential_gcr.emulator.database.images import blobs
 from docker_credential_gcr.emulator.database.projects import redirection
 from docker_credential_gcr.emulator.identity.redirection import Redirection, RegistryKind
@@ -45,16 +43,19 @@ async def find_served(
 
 
 async def find_redirection(services: RegistryServices, project_id: str) -> Redirection:
-    """Returns the project's redirection; for a project that does not exist, that of a new one."""
+    """Returns the project's redirection; for a project that does not exist, that of a new one.
+
+    The latter is not cached: names without end would take the room of all others.
+    """
     key = ("redirection", project_id)
     found: Redirection | None = services.decision_cache.find(key)
     if found is None:
-
-        def work(connection: Connection) -> Redirection:
-            return redirection.find(connection, project_id) or Redirection(services.registry_kind)
-
-        found = await services.decision_cache.read(key, work, measure=lambda _: len(project_id))
-    return found
+        found = await services.decision_cache.read(
+            key,
+            lambda connection: redirection.find(connection, project_id),
+            measure=lambda found: None if found is None else len(project_id),
+        )
+    return found or Redirection(services.registry_kind)
 
 
 async def _choose(

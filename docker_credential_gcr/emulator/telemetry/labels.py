@@ -69,6 +69,9 @@ def _name_route(path: bytes) -> str:
 
 def _name_first_segment(path: str) -> str:
     if path.startswith(_DOWNLOADS):
-        return f"{_DOWNLOADS}{{name}}/blobs/{{digest}}"
+        ending = (
+            "downloads/{download}" if path.rpartition("/")[0].endswith("/downloads") else "blobs/{digest}"
+        )
+        return f"{_DOWNLOADS}{{name}}/{ending}"
     first = path.split("/", 2)[1] if "/" in path else ""
     return f"/{first}" if first in _FIRST_SEGMENTS else OTHER
