@@ -85,8 +85,17 @@ class GoogleCloud:
 
     def set_bucket_policy(self, bucket: str, *bindings: dict[str, Any]) -> None:
         """Grants roles on the bucket, in addition to those of the project."""
-        put = ("--request", "PUT", "--header", "Content-Type: application/json")
-        url = f"{self.inside.environ['GCR_EMULATOR_URL']}/storage/v1/b/{bucket}/iam"
-        self.succeed(
-            "owner", "curl", "-sS", "--fail", *put, "--data", json.dumps({"bindings": bindings}), url
+        self.operate("PUT", f"storage/v1/b/{bucket}/iam", {"bindings": bindings})
+
+    def operate(self, method: str, path: str, document: object) -> None:
+        """Sends a request as the operator of the emulator."""
+        url = f"{self.inside.environ['GCR_EMULATOR_URL']}/{path}"
+        sent = (
+            "--request",
+            method,
+            "--header",
+            "Content-Type: application/json",
+            "--data",
+            json.dumps(document),
         )
+        self.succeed("operator", "curl", "-sS", "--fail", *sent, url)

@@ -225,3 +225,52 @@ def check_settings(cloud: GoogleCloud, who: str, project: str) -> None:
     ):
         cloud.succeed(who, *SETTINGS, *command, chosen)
         assert describe_settings(cloud, who, project) == state(after)
+
+
+@pytest.mark.timeout(STORY_S)
+def test_images_are_copied_to_a_repository_of_another_project(cloud: GoogleCloud) -> None:
+    cloud.make_person("source", "roles/owner", project=SOURCE)
+    cloud.make_person("target", "roles/owner", project=TARGET)
+    member = f"serviceAccount:target@{TARGET}.iam.gserviceaccount.com"
+    pushed = cloud.transfer("source", "push", f"gcr.io/{SOURCE}", 3)
+    move = {"destinationParent": "folders/12"}
+    cloud.operate("POST", f"v3/projects/{SOURCE}:move", move)
+    place = ("--location=europe-west1", f"--project={TARGET}")
+    cloud.succeed("target", *REPOSITORIES, "create", "images", "--repository-format=docker", *place)
+    copying = (
+        f"--from-gcr=gcr.io/{SOURCE}",
+        f"--to-pkg-dev={TARGET}/images",
+        "--pkg-dev-location=europe-west1",
+    )
+
+    refused = migrate(cloud, "target", *copying, "--copy-only")
+    grant = ("gcloud", "projects", "add-iam-policy-binding", SOURCE, f"--member={member}")
+    cloud.succeed("source", *grant, "--role=roles/storage.objectViewer")
+    newest = migrate(cloud, "target", *copying, "--copy-only", "--last-uploaded-versions=1")
+
+    assert (
+        f"add-iam-policy-binding {SOURCE} --member='{member}' --role='roles/storage.objectViewer'" in refused
+    )
+    # Of each image the manifest that was pushed last: an index comes with its two images.
+    assert "Successfully copied 6 additional tags and 5 additional manifests" in newest
+
+    cloud.succeed("source", *grant, "--role=roles/owner")
+    by_roles = (*copying, "--no-use-analyze-iam")
+    folder = cloud.place / "policies"
+    migrate(cloud, "target", *by_roles, f"--output-iam-policy-dir={folder}")
+    written = (folder / TARGET / "images.yaml").read_text()
+    # At a terminal, gcloud shows the rights and asks what to do with them: 1 applies them.
+    terminal = ("script", "--quiet", "--return", "--command", " ".join((*MIGRATE, *by_roles)), "/dev/null")
+    report = cloud.succeed("target", *terminal, stdin="1\n", CLOUDSDK_CORE_DISABLE_PROMPTS="0")
+
+    owner = f"serviceAccount:source@{SOURCE}.iam.gserviceaccount.com"
+    bindings = [{"role": ADMIN, "members": [owner]}]
+    assert yaml.safe_load(written) == {"bindings": bindings}
+    # Nobody but the operator can read the policy of a folder.
+    assert "# See https://cloud.google.com/policy-intelligence/docs/analyze-iam-policies" in written
+    assert "following resources: ['folders/12']" in written
+    assert "Successfully copied 0 additional tags and 2 additional manifests" in report
+    assert f"still need to be updated to reference europe-west1-docker.pkg.dev/{TARGET}/images" in report
+    assert cloud.load("target", *REPOSITORIES, "get-iam-policy", "images", *place)["bindings"] == bindings
+    pulled = cloud.transfer("source", "pull", f"europe-west1-docker.pkg.dev/{TARGET}/images", *pushed)
+    assert take_digests(pulled) == pushed
