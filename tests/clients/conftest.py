@@ -23,7 +23,13 @@ import requests
 from clients.command import Client, HelperCalls, find_programs, nameable_directory
 from clients.docker.engine import engine as run_engine
 from clients.emulator_run import waiting_run
-from clients.gcloud.google_cloud import DOMAIN_PROJECT, INSTALL, PROJECT, GoogleCloud
+from clients.gcloud.google_cloud import (
+    DOMAIN_PROJECT,
+    INSTALL,
+    PROJECT,
+    GoogleCloud,
+    skip_without_google_cloud,
+)
 from clients.logins.foreign_registry import registry as run_registry
 from support.child_processes import OF_THE_SESSION, list_children
 
@@ -256,16 +262,9 @@ def foreign_registry_with_password(make_foreign_registry: Callable[..., str], pl
 
 @pytest.fixture(scope="module")
 def google_cloud(isolate: Callable[[Path], dict[str, str]]) -> Iterator[GoogleCloud]:
-    """Yields Google's names over TLS, an image to push, and the keys of an owner, a viewer and a stranger.
-
-    No distribution has gcloud: where it is missing, its tests are skipped, in CI too.
-    """
-    for program in ("gcloud", "gsutil"):
-        if shutil.which(program) is None:
-            pytest.skip(INSTALL.format(program))
+    """Yields Google's names over TLS, an image to push, and the keys of an owner, a viewer and a stranger."""
+    skip_without_google_cloud()
     require("skopeo")
-    if os.geteuid() != 0:
-        pytest.skip("entering the namespaces of another process needs root")
     options = ["--project", PROJECT, "--project", DOMAIN_PROJECT]
     with tempfile.TemporaryDirectory(prefix="gcr-", dir="/tmp") as directory:
         place = Path(directory)

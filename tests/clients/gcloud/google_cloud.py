@@ -2,11 +2,14 @@
 
 import base64
 import json
+import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from clients.emulator_run import GCR_EMULATOR, Inside
 from support.child_processes import Outcome
 
@@ -16,6 +19,15 @@ DOMAIN_PROJECT = "example.com:domain-project"
 # The registries to which every user is logged in.
 HOSTS = ("gcr.io", "us-docker.pkg.dev", "europe-west1-docker.pkg.dev")
 INSTALL = "{} is not installed: https://cloud.google.com/sdk/docs/install"
+
+
+def skip_without_google_cloud() -> None:
+    """Skips where gcloud is missing, in CI too, because no distribution has it; and users other than root."""
+    for program in ("gcloud", "gsutil"):
+        if shutil.which(program) is None:
+            pytest.skip(INSTALL.format(program))
+    if os.geteuid() != 0:
+        pytest.skip("entering the namespaces of another process needs root")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 Each test is a long story, because gcloud takes seconds to start.
 """
 
+import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,26 +13,30 @@ from typing import Any
 import pytest
 import yaml
 from clients.emulator_run import GCR_EMULATOR, own_engine, waiting_run
-from clients.gcloud.google_cloud import GoogleCloud
-from support.checkout import SCRIPTS, TESTS
+from clients.gcloud.google_cloud import GoogleCloud, skip_without_google_cloud
+from support.checkout import DOCS, SCRIPTS, TESTS
+from support.pages import read_commands
 
 STORY_S = 600
 OLD, GONE, SOURCE, TARGET = "old-project", "gone-project", "source-project", "target-project"
-IMAGES = 20
-MIGRATE = ("gcloud", "artifacts", "docker", "upgrade", "migrate")
-BETA_POLICY = ("gcloud", "beta", *MIGRATE[1:-1], "print-iam-policy", "gcr.io")
+PRINT_RIGHTS = ("gcloud", "beta", "artifacts", "docker", "upgrade", "print-iam-policy", "gcr.io")
+# The page's commands, which the stories run with names of projects and places of their own.
+DESCRIBE, WRITE_RIGHTS, CANARY, COMPLETE, USAGE, COPY_ELSEWHERE = (
+    command.replace("\\\n", " ")
+    for command in read_commands(DOCS / "transition.md")
+    if command.startswith("gcloud ")
+)
 SETTINGS = ("gcloud", "artifacts", "settings")
 REPOSITORIES = ("gcloud", "artifacts", "repositories")
 CONTAINER_IMAGES = ("gcloud", "container", "images")
 DOCKER_IMAGES = ("gcloud", "artifacts", "docker", "images")
-# The hosts of Container Registry, and where their repositories are.
-LOCATIONS = {"gcr.io": "us", "us.gcr.io": "us", "eu.gcr.io": "europe", "asia.gcr.io": "asia"}
-PUSHER = "serviceAccount:pusher@old-project.iam.gserviceaccount.com"
+HOSTS = ("gcr.io", "us.gcr.io", "eu.gcr.io", "asia.gcr.io")
+PUSHER = f"serviceAccount:pusher@{OLD}.iam.gserviceaccount.com"
 READER, WRITER, ADMIN = (f"roles/artifactregistry.{role}" for role in ("reader", "writer", "repoAdmin"))
 SHUT_DOWN = (
     "Container Registry is deprecated and shutting down, please use the auto migration tool to migrate to "
-    "Artifact Registry (gcloud artifacts docker upgrade migrate --projects='gone-project'). For more details "
-    "see: https://cloud.google.com/artifact-registry/docs/transition/auto-migrate-gcr-ar"
+    f"Artifact Registry (gcloud artifacts docker upgrade migrate --projects='{GONE}'). For more details see: "
+    "https://cloud.google.com/artifact-registry/docs/transition/auto-migrate-gcr-ar"
 )
 STATUS_412 = "invalid status code from registry 412 (Precondition Failed)"
 
@@ -40,7 +45,8 @@ STATUS_412 = "invalid status code from registry 412 (Precondition Failed)"
 def cloud(
     isolate: Callable[[Path], dict[str, str]], require_program: Callable[[str], str]
 ) -> Iterator[GoogleCloud]:
-    """Yields Google's names over TLS with a Docker Engine, projects, and an owner of each."""
+    """Yields Google's names over TLS, with a Docker Engine and the projects of the stories."""
+    skip_without_google_cloud()
     for program in ("docker", "dockerd", "podman", "skopeo"):
         require_program(program)
     with tempfile.TemporaryDirectory(prefix="gcr-", dir="/tmp") as directory:
@@ -48,12 +54,16 @@ def cloud(
         environ = isolate(place) | {"PYTHONPATH": os.pathsep.join(map(str, (TESTS, SCRIPTS)))}
         projects = [word for project in (OLD, GONE, SOURCE, TARGET) for word in ("--project", project)]
         with waiting_run(projects, environ, own_engine(place / "engine")) as inside:
-            cloud = GoogleCloud(place, inside)
-            yield cloud
+            yield GoogleCloud(place, inside)
+
+
+def read(cloud: GoogleCloud, who: str, command: str, project: str) -> Any:
+    """Returns what one of the page's commands prints as JSON, for a project."""
+    return cloud.load(who, *command.replace("my-project", project).split())
 
 
 def describe_settings(cloud: GoogleCloud, who: str, project: str) -> dict[str, Any]:
-    found: dict[str, Any] = cloud.load(who, *SETTINGS, "describe", f"--project={project}")
+    found: dict[str, Any] = read(cloud, who, DESCRIBE, project)
     assert found.pop("name") == f"projects/{project}/projectSettings"
     return found
 
@@ -63,14 +73,9 @@ def state(name: str, **others: Any) -> dict[str, Any]:
     return {"legacyRedirectionState": f"REDIRECTION_FROM_GCR_IO_{name}", **others}
 
 
-def find_usage(cloud: GoogleCloud, who: str, project: str) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = cloud.load(who, *CONTAINER_IMAGES, "list-gcr-usage", f"--project={project}")
-    return found
-
-
-def migrate(cloud: GoogleCloud, who: str, *flags: str) -> str:
-    """Runs the migration; returns what gcloud reports."""
-    outcome = cloud(who, *MIGRATE, *flags)
+def migrate(cloud: GoogleCloud, who: str, command: str, *flags: str) -> str:
+    """Runs a migration; returns what gcloud reports."""
+    outcome = cloud(who, *command.split(), *flags)
     assert outcome.status == 0, outcome
     return outcome.stderr
 
@@ -83,18 +88,22 @@ def take_digests(pulled: dict[str, tuple[str, bool]]) -> dict[str, str]:
 def test_a_project_is_migrated_with_its_rights_after_canary_reads(cloud: GoogleCloud) -> None:
     cloud.make_person("old", "roles/owner", project=OLD)
     cloud.make_person("pusher", "roles/storage.admin", project=OLD)
-    pushed = cloud.transfer("old", "push", f"gcr.io/{OLD}", IMAGES)
+    pushed = cloud.transfer("old", "push", f"gcr.io/{OLD}", 20)
     cloud.set_bucket_policy(
         f"artifacts.{OLD}.appspot.com",
         {"role": "roles/storage.objectViewer", "members": ["allUsers"]},
         {"role": "roles/storage.objectCreator", "members": ["user:ada@example.com"]},
     )
     assert describe_settings(cloud, "old", OLD) == state("DISABLED")
-    assert find_usage(cloud, "old", OLD) == [{"repository": f"gcr.io/{OLD}", "usage": "ACTIVE"}]
+    assert read(cloud, "old", USAGE, OLD) == [{"repository": f"gcr.io/{OLD}", "usage": "ACTIVE"}]
 
     # The rights are written to files, which a person may change, and read from there.
     folder = cloud.place / "policies"
-    migrate(cloud, "old", f"--projects={OLD}", f"--output-iam-policy-dir={folder}")
+    write, canary, complete = (
+        command.replace("my-project", OLD).replace("=policies", f"={folder}")
+        for command in (WRITE_RIGHTS, CANARY, COMPLETE)
+    )
+    migrate(cloud, "old", write)
 
     written = {path.stem: yaml.safe_load(path.read_text()) for path in (folder / OLD).iterdir()}
     admin = {"role": ADMIN, "members": [PUSHER]}
@@ -103,17 +112,15 @@ def test_a_project_is_migrated_with_its_rights_after_canary_reads(cloud: GoogleC
         admin,
         {"role": WRITER, "members": ["user:ada@example.com"]},
     ]
-    assert written == {host: {"bindings": own if host == "gcr.io" else [admin]} for host in LOCATIONS}
+    assert written == {host: {"bindings": own if host == "gcr.io" else [admin]} for host in HOSTS}
     owner = f"serviceAccount:old@{OLD}.iam.gserviceaccount.com"
-    printed = cloud.load("old", *BETA_POLICY, f"--project={OLD}")
+    printed = cloud.load("old", *PRINT_RIGHTS, f"--project={OLD}")
     assert printed == {"bindings": [own[0], {"role": ADMIN, "members": [owner, PUSHER]}, own[2]]}
     assert describe_settings(cloud, "old", OLD) == state("DISABLED")
 
-    canary = migrate(
-        cloud, "old", f"--projects={OLD}", f"--input-iam-policy-dir={folder}", "--canary-reads=50"
-    )
+    started = migrate(cloud, "old", canary)
 
-    assert f"50% of *gcr.io read traffic is now being served by Artifact Registry for {OLD}" in canary
+    assert f"50% of *gcr.io read traffic is now being served by Artifact Registry for {OLD}" in started
     assert describe_settings(cloud, "old", OLD) == state("PARTIAL_AND_COPYING", pullPercent=50)
     policy = cloud.load("old", *REPOSITORIES, "get-iam-policy", "gcr.io", "--location=us", f"--project={OLD}")
     assert policy["bindings"] == own
@@ -124,40 +131,42 @@ def test_a_project_is_migrated_with_its_rights_after_canary_reads(cloud: GoogleC
     assert abs(shares.count(True) - 50) <= 2
     assert take_digests(cloud.transfer("old", "pull", f"gcr.io/{OLD}", *pushed)) == pushed
 
-    report = migrate(cloud, "old", f"--projects={OLD}", "--max-threads=4")
+    report = migrate(cloud, "old", complete, "--max-threads=4")
 
     assert f"The following projects are fully migrated: ['{OLD}']" in report
     assert describe_settings(cloud, "old", OLD) == state("ENABLED")
     check_redirected(cloud, "old", OLD, pushed)
-    assert find_usage(cloud, "old", OLD) == [{"repository": f"gcr.io/{OLD}", "usage": "REDIRECTED"}]
+    assert read(cloud, "old", USAGE, OLD) == [{"repository": f"gcr.io/{OLD}", "usage": "REDIRECTED"}]
     # The rights came along.
     assert take_digests(cloud.transfer("anyone", "pull", f"gcr.io/{OLD}", "app-01:v1")) == {
         "app-01:v1": pushed["app-01:v1"]
     }
     assert len(cloud.transfer("pusher", "push", f"gcr.io/{OLD}/more", 1)) == 3
-    again = cloud("old", *MIGRATE, f"--projects={OLD}")
+    again = cloud("old", *complete.split())
     assert (again.status, "already handling all requests for *gcr.io repos" in again.stderr) == (1, True)
 
 
 def check_redirected(cloud: GoogleCloud, who: str, project: str, pushed: dict[str, str]) -> None:
     """Asserts that Artifact Registry serves every image at both names, also to docker and podman."""
-    both = (f"gcr.io/{project}", f"us-docker.pkg.dev/{project}/gcr.io")
-    for name in both:
+    names = (f"gcr.io/{project}", f"us-docker.pkg.dev/{project}/gcr.io")
+    for name in names:
         pulled = cloud.transfer(who, "pull", name, *pushed)
         assert take_digests(pulled) == pushed
         assert {redirected for _, redirected in pulled.values()} == {name.startswith("gcr.io/")}
-        for image in ("app-01:v1", "team/app-00:v1"):
-            assert f"Digest: {pushed[image]}" in cloud.succeed(who, "docker", "pull", f"{name}/{image}")
-            cloud.succeed(who, "podman", "pull", f"{name}/{image}")
-            digest = "{{index .RepoDigests}}"
-            known = cloud.succeed(who, "podman", "image", "inspect", "--format", digest, f"{name}/{image}")
-            assert pushed[image] in known
+    images = {f"{name}/{image}": pushed[image] for name in names for image in ("app-01:v1", "team/app-00:v1")}
+    for image, digest in images.items():
+        assert f"Digest: {digest}" in cloud.succeed(who, "docker", "pull", image)
+    cloud.succeed(who, "podman", "pull", *images)
+    known = json.loads(cloud.succeed(who, "podman", "image", "inspect", *images))
+    assert [
+        digest in str(found["RepoDigests"]) for found, digest in zip(known, images.values(), strict=True)
+    ] == [True] * 4
 
 
 @pytest.mark.timeout(STORY_S)
 def test_a_shut_down_project_is_served_again_when_it_is_migrated(cloud: GoogleCloud) -> None:
     cloud.make_person("gone", "roles/owner", project=GONE)
-    pushed = cloud.transfer("gone", "push", f"gcr.io/{GONE}", IMAGES)
+    pushed = cloud.transfer("gone", "push", f"gcr.io/{GONE}", 6)
     cloud.succeed("gone", *GCR_EMULATOR, "project", "update", GONE, "--registry", "shut-down")
     image = f"gcr.io/{GONE}/app-01:v1"
 
@@ -177,13 +186,12 @@ def test_a_shut_down_project_is_served_again_when_it_is_migrated(cloud: GoogleCl
     # First the images, then the names.
     place = (f"--project={GONE}", "--location=us")
     cloud.succeed("gone", *REPOSITORIES, "create", "gcr.io", "--repository-format=docker", *place)
-    copied = migrate(cloud, "gone", f"--projects={GONE}", "--copy-only", "--recent-images=30")
+    complete = COMPLETE.replace("my-project", GONE)
+    copied = migrate(cloud, "gone", complete, "--copy-only", "--recent-images=30")
     assert cloud("gone", "docker", "pull", image).status != 0
-    report = migrate(
-        cloud, "gone", f"--projects={GONE}", "--skip-iam-update", "--skip-pre-copy", "--max-threads=1"
-    )
+    report = migrate(cloud, "gone", complete, "--skip-iam-update", "--skip-pre-copy", "--max-threads=1")
 
-    assert f"{GONE}: Successfully copied {IMAGES * 2} additional tags and" in copied
+    assert f"{GONE}: Successfully copied 12 additional tags and" in copied
     assert f"The following projects are fully migrated: ['{GONE}']" in report
     assert describe_settings(cloud, "gone", GONE) == state("ENABLED")
     check_redirected(cloud, "gone", GONE, pushed)
@@ -237,16 +245,12 @@ def test_images_are_copied_to_a_repository_of_another_project(cloud: GoogleCloud
     cloud.operate("POST", f"v3/projects/{SOURCE}:move", move)
     place = ("--location=europe-west1", f"--project={TARGET}")
     cloud.succeed("target", *REPOSITORIES, "create", "images", "--repository-format=docker", *place)
-    copying = (
-        f"--from-gcr=gcr.io/{SOURCE}",
-        f"--to-pkg-dev={TARGET}/images",
-        "--pkg-dev-location=europe-west1",
-    )
+    copying = COPY_ELSEWHERE.replace("my-project", SOURCE).replace("other-project", TARGET)
 
-    refused = migrate(cloud, "target", *copying, "--copy-only")
+    refused = migrate(cloud, "target", copying, "--copy-only")
     grant = ("gcloud", "projects", "add-iam-policy-binding", SOURCE, f"--member={member}")
     cloud.succeed("source", *grant, "--role=roles/storage.objectViewer")
-    newest = migrate(cloud, "target", *copying, "--copy-only", "--last-uploaded-versions=1")
+    newest = migrate(cloud, "target", copying, "--copy-only", "--last-uploaded-versions=1")
 
     assert (
         f"add-iam-policy-binding {SOURCE} --member='{member}' --role='roles/storage.objectViewer'" in refused
@@ -255,18 +259,18 @@ def test_images_are_copied_to_a_repository_of_another_project(cloud: GoogleCloud
     assert "Successfully copied 6 additional tags and 5 additional manifests" in newest
 
     cloud.succeed("source", *grant, "--role=roles/owner")
-    by_roles = (*copying, "--no-use-analyze-iam")
+    by_roles = f"{copying} --no-use-analyze-iam"
     folder = cloud.place / "policies"
-    migrate(cloud, "target", *by_roles, f"--output-iam-policy-dir={folder}")
+    migrate(cloud, "target", by_roles, f"--output-iam-policy-dir={folder}")
     written = (folder / TARGET / "images.yaml").read_text()
     # At a terminal, gcloud shows the rights and asks what to do with them: 1 applies them.
-    terminal = ("script", "--quiet", "--return", "--command", " ".join((*MIGRATE, *by_roles)), "/dev/null")
+    terminal = ("script", "--quiet", "--return", "--command", by_roles, "/dev/null")
     report = cloud.succeed("target", *terminal, stdin="1\n", CLOUDSDK_CORE_DISABLE_PROMPTS="0")
 
     owner = f"serviceAccount:source@{SOURCE}.iam.gserviceaccount.com"
     bindings = [{"role": ADMIN, "members": [owner]}]
     assert yaml.safe_load(written) == {"bindings": bindings}
-    # Nobody but the operator can read the policy of a folder.
+    # The policy of a folder is for the operator of the emulator alone.
     assert "# See https://cloud.google.com/policy-intelligence/docs/analyze-iam-policies" in written
     assert "following resources: ['folders/12']" in written
     assert "Successfully copied 0 additional tags and 2 additional manifests" in report
