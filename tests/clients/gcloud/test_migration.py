@@ -85,7 +85,7 @@ def take_digests(pulled: dict[str, tuple[str, bool]]) -> dict[str, str]:
 
 
 @pytest.mark.timeout(STORY_S)
-def test_a_project_is_migrated_with_its_rights_after_canary_reads(cloud: GoogleCloud) -> None:
+def test_a19_a_project_is_migrated_with_its_rights_after_canary_reads(cloud: GoogleCloud) -> None:
     cloud.make_person("old", "roles/owner", project=OLD)
     cloud.make_person("pusher", "roles/storage.admin", project=OLD)
     pushed = cloud.transfer("old", "push", f"gcr.io/{OLD}", 20)
@@ -164,7 +164,7 @@ def check_redirected(cloud: GoogleCloud, who: str, project: str, pushed: dict[st
 
 
 @pytest.mark.timeout(STORY_S)
-def test_a_shut_down_project_is_served_again_when_it_is_migrated(cloud: GoogleCloud) -> None:
+def test_a17_a_shut_down_project_is_served_again_when_it_is_migrated(cloud: GoogleCloud) -> None:
     cloud.make_person("gone", "roles/owner", project=GONE)
     pushed = cloud.transfer("gone", "push", f"gcr.io/{GONE}", 6)
     cloud.succeed("gone", *GCR_EMULATOR, "project", "update", GONE, "--registry", "shut-down")
@@ -233,6 +233,9 @@ def check_settings(cloud: GoogleCloud, who: str, project: str) -> None:
     ):
         cloud.succeed(who, *SETTINGS, *command, chosen)
         assert describe_settings(cloud, who, project) == state(after)
+        if after == "DISABLED":
+            refused = cloud.refuse(who, *DOCKER_IMAGES, "describe", f"gcr.io/{project}/app-02:v1")
+            assert "This command only supports Artifact Registry." in refused[-1]
 
 
 @pytest.mark.timeout(STORY_S)
