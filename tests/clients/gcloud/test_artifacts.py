@@ -61,7 +61,7 @@ def test_a_repository_is_created_listed_shared_and_deleted(
         "updateTime": at,
     }
     assert created == {**repository, "sizeBytes": "0"}
-    assert ask(*REPOSITORIES, "list") == [repository]
+    assert ask(*REPOSITORIES, "list") == [created]
     assert ask(*REPOSITORIES, "describe", "images", WHERE) == repository
 
     binding = ("--member=user:ada@example.com", "--role=roles/artifactregistry.reader")

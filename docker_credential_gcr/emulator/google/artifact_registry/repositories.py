@@ -23,7 +23,7 @@ from docker_credential_gcr.emulator.google.rest.long_running import (
     create_operation_id,
     finish_operation,
 )
-from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, writes
+from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, scans, writes
 from docker_credential_gcr.emulator.google.rest.request_messages import REPOSITORY
 from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
 from docker_credential_gcr.emulator.sites.hosts import REDIRECTED
@@ -69,21 +69,22 @@ async def create_repository(call: Call) -> Result:
     return await call.services.database.write(work)
 
 
-@reads("filter", "orderBy", *PAGE)
+@scans("filter", "orderBy", *PAGE)
 def list_repositories(connection: Connection, call: Call) -> Result:
-    """Returns the project's repositories at one location."""
+    """Returns the project's repositories at one location, each with the size of its contents."""
     listing, location = parse_listing(call.query, orders=_ORDERS), get_location(call)
     project = get_project(connection, call, "artifactregistry.repositories.list")
     fetch = partial(artifact_repositories.list_page, connection, project, location)
-    return listing.format("repositories", fetch, format_repository, attrgetter("repository_id"))
+    describe = partial(_format_with_size, connection)
+    return listing.format("repositories", fetch, describe, attrgetter("repository_id"))
 
 
 @reads()
 def show_repository(connection: Connection, call: Call) -> Result:
     """Returns one repository, with the size of its contents."""
-    found = get_repository(connection, call, "artifactregistry.repositories.get")
-    size = artifact_repositories.measure(connection, found)
-    return {**format_repository(found), "sizeBytes": str(size)}
+    return _format_with_size(
+        connection, get_repository(connection, call, "artifactregistry.repositories.get")
+    )
 
 
 @method("updateMask", body=REPOSITORY)
@@ -138,6 +139,11 @@ def format_repository(repository: ArtifactRepository) -> dict[str, Any]:
     if repository.immutable_tags:
         document["dockerConfig"] = {"immutableTags": True}
     return {**document, **repository.settings}
+
+
+def _format_with_size(connection: Connection, repository: ArtifactRepository) -> dict[str, Any]:
+    size = artifact_repositories.measure(connection, repository)
+    return {**format_repository(repository), "sizeBytes": str(size)}
 
 
 def _check_id(repository_id: str, location: str) -> None:

@@ -80,12 +80,14 @@ def test_repositories_are_listed_by_location_and_page(apis: Apis) -> None:
     apis.call("POST", "/v1/projects", {"projectId": "other-project"})
     apis.call("POST", "/v1/projects/other-project/locations/us/repositories?repositoryId=x", {"format": 1})
 
+    apis.push("us~my-project~bb", "my-project/bb/app", b"layer")
+
     first = apis.call("GET", f"{REPOSITORIES}?pageSize=2").body
     second = apis.call("GET", f"{REPOSITORIES}?pageSize=2&pageToken={first.pop('nextPageToken')}").body
 
     assert (first, second) == (
-        {"repositories": [describe("aa"), describe("bb")]},
-        {"repositories": [describe("cc")]},
+        {"repositories": [describe("aa", sizeBytes="0"), describe("bb", sizeBytes="5")]},
+        {"repositories": [describe("cc", sizeBytes="0")]},
     )
     assert apis.call("GET", REPOSITORIES.replace("/us/", "/europe/")).body == {}
 
@@ -182,7 +184,7 @@ def test_a58_the_repositories_of_all_locations_are_listed_as_gcloud_does(apis: A
     found = [
         apis.call("GET", f"/v1/{location['name']}/repositories").body for location in listed["locations"]
     ]
-    assert [body for body in found if body] == [{"repositories": [describe()]}]
+    assert [body for body in found if body] == [{"repositories": [describe(sizeBytes="0")]}]
 
 
 def test_locations_are_listed_and_shown(apis: Apis) -> None:
