@@ -134,6 +134,7 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "database.images.uploads._ID": ("fullmatch", ("",)),
     "database.accounts.users._NAMED": ("findall", ("", '"user:')),
     "registry.dialects.advice._OUTSIDE": ("sub", ("",)),
+    "registry.dialects.quota._NAME": ("fullmatch", ("", "/v2/", "/v2/a/blobs/", "/v2/a/manifests/")),
     "registry.uploads.sessions._LOCATION": ("fullmatch", ("", f"{'0' * 32}-", f"{'0' * 32}-0-")),
     "client.server_url._LABEL": ("fullmatch", ("",)),
     "middleware.host_router._HOST": ("fullmatch", ("", "a:", "[")),

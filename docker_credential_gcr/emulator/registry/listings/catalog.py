@@ -4,7 +4,6 @@ https://distribution.github.io/distribution/spec/api/#catalog
 """
 
 import json
-import re
 from collections.abc import Mapping
 
 from sqlalchemy import Connection
@@ -31,6 +30,9 @@ from docker_credential_gcr.emulator.registry.repositories import find_obstacle
 from docker_credential_gcr.emulator.sites.hosts import DEFAULT_SITE, Site, Target, find_site, redirect
 
 from .pagination import parse_page
+
+# Segments of a project in a domain and its repository: example.com/my-project/gcr.io.
+_LONGEST_PREFIX = 3
 
 
 async def list_(services: RegistryServices, request: Request) -> Response:
@@ -101,8 +103,9 @@ def _find_root(connection: Connection, site: Site, project_id: str) -> Target | 
 
 def _replace_prefix(text: str, prefixes: Mapping[str, str]) -> str:
     """Returns the text, with the other prefix if it begins with one of these, which end with a slash."""
-    for slash in re.finditer("/", text):
-        other = prefixes.get(text[: slash.end()])
-        if other is not None:
-            return other + text[slash.end() :]
+    segments = text.split("/", _LONGEST_PREFIX)
+    for count in range(1, len(segments)):
+        prefix = "/".join(segments[:count]) + "/"
+        if prefix in prefixes:
+            return prefixes[prefix] + text[len(prefix) :]
     return text
