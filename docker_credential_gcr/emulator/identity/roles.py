@@ -86,6 +86,7 @@ _MIGRATE = (
     | _ASSETS
 )
 
+# Nothing scans the images: a list of occurrences is empty.
 _OCCURRENCES = _permissions("containeranalysis.occurrences", "list")
 _PUBLISH = _permissions("pubsub.topics", "publish")
 
@@ -153,8 +154,8 @@ ROLES: dict[str, frozenset[str]] = {
     "roles/artifactregistry.createOnPushWriter": _WRITE_ARTIFACTS | _CREATE_ON_PUSH,
     "roles/artifactregistry.createOnPushRepoAdmin": _WRITE_ARTIFACTS | _DELETE_ARTIFACTS | _CREATE_ON_PUSH,
     "roles/artifactregistry.admin": _ARTIFACTS | _GIVE_ARTIFACTS,
-    "roles/cloudasset.viewer": _ASSETS,
     "roles/artifactregistry.containerRegistryMigrationAdmin": _MIGRATE,
+    "roles/cloudasset.viewer": _ASSETS,
     "roles/containeranalysis.occurrences.viewer": _OCCURRENCES,
     "roles/containerregistry.ServiceAgent": _PULL
     | _PUBLISH

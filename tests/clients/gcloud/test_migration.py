@@ -32,7 +32,8 @@ CONTAINER_IMAGES = ("gcloud", "container", "images")
 DOCKER_IMAGES = ("gcloud", "artifacts", "docker", "images")
 HOSTS = ("gcr.io", "us.gcr.io", "eu.gcr.io", "asia.gcr.io")
 PUSHER = f"serviceAccount:pusher@{OLD}.iam.gserviceaccount.com"
-READER, WRITER, ADMIN = (f"roles/artifactregistry.{role}" for role in ("reader", "writer", "repoAdmin"))
+REGISTRY_ROLE = "roles/artifactregistry"
+READER, WRITER, ADMIN = (f"{REGISTRY_ROLE}.{role}" for role in ("reader", "writer", "repoAdmin"))
 SHUT_DOWN = (
     "Container Registry is deprecated and shutting down, please use the auto migration tool to migrate to "
     f"Artifact Registry (gcloud artifacts docker upgrade migrate --projects='{GONE}'). For more details see: "
@@ -183,13 +184,16 @@ def test_a17_a_shut_down_project_is_served_again_when_it_is_migrated(cloud: Goog
     assert STATUS_412 in refused["skopeo"].stderr
     assert describe_settings(cloud, "gone", GONE) == state("DISABLED")
 
-    # First the images, then the names.
+    # First the images, then the names. Google has a role for all that a migration asks for.
+    cloud.make_person("migrator", f"{REGISTRY_ROLE}.containerRegistryMigrationAdmin", project=GONE)
     place = (f"--project={GONE}", "--location=us")
-    cloud.succeed("gone", *REPOSITORIES, "create", "gcr.io", "--repository-format=docker", *place)
+    cloud.succeed("migrator", *REPOSITORIES, "create", "gcr.io", "--repository-format=docker", *place)
     complete = COMPLETE.replace("my-project", GONE)
-    copied = migrate(cloud, "gone", complete, "--copy-only", "--recent-images=30")
+    copied = migrate(cloud, "migrator", complete, "--copy-only", "--recent-images=30")
+    migrate(cloud, "migrator", complete, "--canary-reads=0", "--skip-iam-update", "--skip-pre-copy")
+    assert describe_settings(cloud, "gone", GONE) == state("PARTIAL_AND_COPYING")
     assert cloud("gone", "docker", "pull", image).status != 0
-    report = migrate(cloud, "gone", complete, "--skip-iam-update", "--skip-pre-copy", "--max-threads=1")
+    report = migrate(cloud, "migrator", complete, "--max-threads=1")
 
     assert f"{GONE}: Successfully copied 12 additional tags and" in copied
     assert f"The following projects are fully migrated: ['{GONE}']" in report
