@@ -228,18 +228,26 @@ def check_container_images(cloud: GoogleCloud, who: str, project: str, pushed: d
 
 
 def check_settings(cloud: GoogleCloud, who: str, project: str) -> None:
-    """Asserts that the redirection is switched off and on, and that the dry run changes nothing."""
+    """Asserts that the redirection is switched off and on until it is final, and what depends on it."""
     chosen = f"--project={project}"
-    for command, after in (
-        (("disable-upgrade-redirection",), "DISABLED"),
-        (("enable-upgrade-redirection", "--dry-run"), "DISABLED"),
-        (("enable-upgrade-redirection",), "ENABLED"),
-    ):
-        cloud.succeed(who, *SETTINGS, *command, chosen)
-        assert describe_settings(cloud, who, project) == state(after)
-        if after == "DISABLED":
-            refused = cloud.refuse(who, *DOCKER_IMAGES, "describe", f"gcr.io/{project}/app-02:v1")
-            assert "This command only supports Artifact Registry." in refused[-1]
+    describe = (*DOCKER_IMAGES, "describe", f"gcr.io/{project}/app-02:v1")
+    cloud.succeed(who, *SETTINGS, "disable-upgrade-redirection", chosen)
+    (refused,) = cloud.refuse(who, *describe)
+    cloud.succeed(who, *SETTINGS, "enable-upgrade-redirection", "--dry-run", chosen)
+    assert describe_settings(cloud, who, project) == state("DISABLED")
+    assert refused.endswith(
+        "This command only supports Artifact Registry. You can enable redirection to use gcr.io repositories "
+        "in Artifact Registry."
+    )
+    enabled = cloud.load(who, *SETTINGS, "enable-upgrade-redirection", chosen)
+    assert enabled["legacyRedirectionState"] == "REDIRECTION_FROM_GCR_IO_ENABLED"
+    cloud.succeed(who, *describe)
+
+    path = f"v1/projects/{project}/projectSettings?updateMask=legacyRedirectionState"
+    cloud.operate("PATCH", path, state("FINALIZED"))
+    final = cloud(who, *SETTINGS, "disable-upgrade-redirection", chosen)
+    assert f"FAIL: Redirection has already been finalized for project {project}." in final.stderr
+    assert describe_settings(cloud, who, project) == state("FINALIZED")
 
 
 @pytest.mark.timeout(STORY_S)
