@@ -99,14 +99,21 @@ CALLS: dict[str, tuple[str, str, object, int, str]] = {
     ),
     "i.untag": ("DELETE", f"{REPOSITORY}/packages/x/tags/v1", None, 404, "artifactregistry.tags.delete"),
 }
-# name: (scope, the permission that is missing first)
-TOKENS = {
-    "pull": (f"repository:{GCR}:pull", "storage.objects.get"),
-    "push": (f"repository:{GCR}:pull,push", "storage.buckets.get"),
-    "delete": (f"repository:{GCR}:delete", "storage.objects.delete"),
-    "pkg.pull": (f"repository:{PKG}:pull", "artifactregistry.repositories.downloadArtifacts"),
-    "pkg.push": (f"repository:{PKG}:pull,push", "artifactregistry.repositories.uploadArtifacts"),
-    "pkg.delete": (f"repository:{PKG}:delete", "artifactregistry.repositories.deleteArtifacts"),
+# name: the same for requests to a registry. Artifact Registry asks for the right to delete in a deletion, not
+# before it gives a token for one.
+TOKEN = "/v2/token?scope=repository:"
+REQUESTS = {
+    "pull": ("GET", f"{TOKEN}{GCR}:pull", 200, "storage.objects.get"),
+    "push": ("GET", f"{TOKEN}{GCR}:pull,push", 200, "storage.buckets.get"),
+    "delete": ("GET", f"{TOKEN}{GCR}:delete", 200, "storage.objects.delete"),
+    "pkg.pull": ("GET", f"{TOKEN}{PKG}:pull", 200, "artifactregistry.repositories.downloadArtifacts"),
+    "pkg.push": ("GET", f"{TOKEN}{PKG}:pull,push", 200, "artifactregistry.repositories.uploadArtifacts"),
+    "pkg.delete": (
+        "DELETE",
+        f"/v2/{PKG}/manifests/sha256:{'0' * 64}",
+        404,
+        "artifactregistry.repositories.deleteArtifacts",
+    ),
 }
 
 _READER = "r.get i.list pkg.pull"
@@ -274,16 +281,15 @@ def find_open(project: Project, member: str | None, *scopes: str) -> set[str]:
             opened.add(name)
         else:
             assert (reply.status, reply.body["error"]["message"]) == refuse(name, member, permission), name
-    for name, (scope, permission) in TOKENS.items():
-        path = f"/v2/token?scope={scope}"
-        reply = project.call(member, scopes or ("cloud-platform",), "GET", path, None)
-        if reply.status == 200:
+    for name, (method, path, status, permission) in REQUESTS.items():
+        reply = project.call(member, scopes or ("cloud-platform",), method, path, None)
+        if reply.status == status:
             opened.add(name)
         else:
             if name == "push" and "b.get" in opened:
                 permission = "storage.objects.create"
             (error,) = reply.body["errors"]
-            assert (reply.status, error["code"], error["message"]) == refuse_token(name, member, permission)
+            assert (reply.status, error["code"], error["message"]) == refuse_request(name, member, permission)
     return opened
 
 
@@ -323,12 +329,14 @@ NEEDED = (
 )
 
 
-def refuse_token(name: str, member: str | None, permission: str) -> tuple[int, str, str]:
-    """Returns the refusal of a registry's token endpoint."""
+def refuse_request(name: str, member: str | None, permission: str) -> tuple[int, str, str]:
+    """Returns the refusal of a registry."""
     place = 'resource "projects/my-project/locations/us/repositories/images" (or it may not exist)'
     if name.startswith("pkg."):
         if member is not None:
             return 403, "DENIED", f'Permission "{permission}" denied on {place}'
+        if name == "pkg.delete":
+            return 401, "UNAUTHORIZED", "not authenticated: No valid credential was supplied."
         anonymous = "Unauthenticated request. Unauthenticated requests do not have permission"
         return 403, "DENIED", f'{anonymous} "{permission}" on {place}'
     if member is None:

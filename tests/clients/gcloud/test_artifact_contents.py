@@ -72,7 +72,7 @@ def test_settings_of_a_repository_are_changed_and_read(
     assert changed["vulnerabilityScanningConfig"]["enablementConfig"] == "DISABLED"
     assert "dockerConfig" not in ask(*update, "--no-immutable-tags")
 
-    # The file of Google's documentation, in its spelling; gcloud shows the policies in the API's.
+    # Google's documentation spells the file so; gcloud shows the policies in the API's.
     (place / "policies.json").write_text(json.dumps(POLICIES))
     written = f"--policy={place / 'policies.json'}"
     gcloud.succeed(*REPOSITORIES, "set-cleanup-policies", "images", WHERE, written, "--dry-run")
