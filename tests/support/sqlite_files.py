@@ -20,6 +20,15 @@ UNDO_0006 = (
 
 # Downgrades the tables of the present schema to revision 0006, which stores a large blob under its digest.
 _UNDO_0007 = (
+    *(
+        f"ALTER TABLE {table} DROP COLUMN {column}"
+        for table, columns in (
+            ("repositories", ("annotations", "updated_ms")),
+            ("manifests", ("annotations", "updated_ms")),
+            ("projects", ("registry_kind", "redirection_state", "pull_percent")),
+        )
+        for column in columns
+    ),
     "DROP TABLE keys",
     "DROP TABLE control",
     "DROP TABLE journal",
