@@ -99,6 +99,15 @@ def check_service(connection: Connection, target: Target) -> None:
     obstacle = find_obstacle(connection, target)
     if obstacle is Obstacle.DISABLED:
         raise ServiceDisabled(target.project_id, find_dialect(target).service)
+    _check_project(obstacle, target)
+
+
+def check_project(connection: Connection, target: Target) -> None:
+    """Raises NameUnknown if the project is deleted; its registry may be disabled."""
+    _check_project(find_obstacle(connection, target), target)
+
+
+def _check_project(obstacle: Obstacle | None, target: Target) -> None:
     if obstacle is Obstacle.DELETED:
         raise ProjectUnknown(target.project_id, is_deleted=True)
 

@@ -28,7 +28,7 @@ from docker_credential_gcr.emulator.registry.dependencies import RegistryService
 from docker_credential_gcr.emulator.registry.dialects.dialect import find_dialect
 from docker_credential_gcr.emulator.registry.errors import Denied, PageSizeInvalid
 from docker_credential_gcr.emulator.registry.http import Request, Response
-from docker_credential_gcr.emulator.registry.repositories import find_repository
+from docker_credential_gcr.emulator.registry.repositories import check_project, find_repository
 from docker_credential_gcr.emulator.sites.hosts import Target
 
 from .images import Copied, CopyFailed, PartMissing, copy_image
@@ -117,13 +117,17 @@ async def copy_folder(services: RegistryServices, request: Request, target: Targ
 
 
 def _check_access(connection: Connection, principal: Principal, source: Target, target: Target) -> None:
-    """Raises CopyDenied for a caller that may not read another project's bucket."""
+    """Raises CopyDenied for a caller that may not read another project's bucket.
+
+    Raises NameUnknown for a deleted project.
+    """
     if source.project_id == target.project_id:
         return
     rules = find_dialect(source).authentication
     permission = rules.find_missing_permission(connection, principal, source, PULL)
     if permission is not None:
         raise CopyDenied(principal.member, permission, source.bucket)
+    check_project(connection, source)
 
 
 async def _copy_all(

@@ -298,6 +298,21 @@ class TestRefusals:
         copied = copy(origin="gcr.io/other-project", client=writer)
         assert copied == {**NOTHING, "child": [], "manifestsCopied": 1, "tagsCopied": 1}
 
+    @pytest.mark.usefixtures("images")
+    def test_from_a_deleted_project_only_until_then(self, copy, connect, share_bucket, call_api):
+        owner = connect("roles/editor", account="owner", project="other-project")
+        owner.push_image("other-project/app", "v1", b"layer")
+        reader = "serviceAccount:editor@my-project.iam.gserviceaccount.com"
+        share_bucket("artifacts.other-project.appspot.com", "roles/storage.objectViewer", reader)
+        call_api("DELETE", "/v1/projects/other-project")
+
+        (error,) = copy(origin="gcr.io/other-project", status=404)["errors"]
+
+        assert error["code"] == "NAME_UNKNOWN"
+        assert error["message"].startswith("Project 'project:other-project' not found or deleted.")
+        call_api("POST", "/v1/projects/other-project:undelete", {})
+        assert copy(origin="gcr.io/other-project")["manifestsCopied"] == 1
+
 
 def test_the_repository_of_a_host_gets_the_same_images(images, editor, copy):
     path = "/v1/projects/my-project/locations/europe/repositories?repositoryId=eu.gcr.io"
