@@ -9,8 +9,8 @@ bytes, media types and the times of pushes stay.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Mapping, Set
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -32,6 +32,9 @@ from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.sites.hosts import Target
 from docker_credential_gcr.emulator.storage.pieces import parse_pieces, read_pieces
 
+# A part may be deleted while others are copied.
+_MOST_ATTEMPTS = 3
+
 
 class CopyFailed(Exception):
     """An image that cannot be copied; the message says why."""
@@ -42,6 +45,13 @@ class PartMissing(CopyFailed):
 
     def __init__(self, digest: str) -> None:
         super().__init__(f"the source does not have {digest} whole")
+
+
+class CopyDeleted(CopyFailed):
+    """A part that was copied, and was deleted before the image was whole."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(f"{digest} was deleted while it was copied: ask again")
 
 
 class Copied(NamedTuple):
@@ -57,23 +67,32 @@ class Copied(NamedTuple):
 
 
 async def copy_image(services: RegistryServices, source: Target, target: Target, digest: str) -> Copied:
-    """Copies a manifest with its children, referrers and tags, if the source has it. Raises CopyFailed."""
+    """Copies a manifest with its children, referrers and tags, if the source has it. Raises CopyFailed.
 
+    Begins again if a client, or gc, deletes a copied part meanwhile.
+    """
+    async with _find_lock(services, target.bucket, target.path, digest):
+        for _ in range(_MOST_ATTEMPTS - 1):
+            with suppress(CopyDeleted):
+                return await _copy_image(services, source, target, digest)
+        return await _copy_image(services, source, target, digest)
+
+
+async def _copy_image(services: RegistryServices, source: Target, target: Target, digest: str) -> Copied:
     def find(connection: Connection) -> list[Uploaded]:
         original, copy = (_find_repository(connection, each) for each in (source, target))
         parts = [] if original is None else _list_parts(connection, original, digest)
         return [part for part in parts if _is_changed(connection, part, copy)]
 
-    async with _find_lock(services, target.bucket, target.path, digest):
-        size, named = 0, {}
-        for part in await services.database.read(find):
-            named[part.digest] = await _find_references(services, source, part.digest)
-            for blob in sorted(named[part.digest].blobs):
-                size += await copy_blob(services, source, target, blob) or 0
-        if not named:
-            return Copied()
-        # Not an addition: two copies of images with common children could wait for each other's rows.
-        copied = await services.database.write(partial(_store, services, source, target, named))
+    size, named = 0, {}
+    for part in await services.database.read(find):
+        named[part.digest] = await _find_references(services, source, part.digest)
+        for blob in sorted(named[part.digest].blobs):
+            size += await copy_blob(services, source, target, blob) or 0
+    if not named:
+        return Copied()
+    # Not an addition: two copies of images with common children could wait for each other's rows.
+    copied = await services.database.write(partial(_store, services, source, target, named))
     reach("copy-committed")
     return copied._replace(size=size)
 
@@ -193,16 +212,19 @@ def _store(
     named: Mapping[str, References],
     connection: Connection,
 ) -> Copied:
-    """Stores the manifests, of which `named` has the references, and their tags. Raises PartMissing."""
+    """Stores the manifests, of which `named` has the references, and their tags.
+
+    Raises PartMissing, CopyDeleted.
+    """
     repository = _find_repository(connection, source)
     copy = ensure_repository(services, connection, target)
     counts, immutable = Counter[str](), []
     for digest, references in named.items():
         part = None if repository is None else copies.find(connection, repository, digest)
-        if part is None:
+        if repository is None or part is None:
             raise PartMissing(digest)
         if not services.takes_sparse_manifests:
-            _check_parts(connection, copy, references)
+            _check_parts(connection, repository, copy, references)
         counts["manifests"] += copies.find(connection, copy, digest) is None
         changed = _list_changed_tags(connection, part, copy)
         manifest_id = copies.add(connection, part, copy)
@@ -216,10 +238,18 @@ def _store(
     return Copied(immutable=tuple(immutable), **counts)
 
 
-def _check_parts(connection: Connection, copy: Repository, references: References) -> None:
-    missing = blobs.find_missing(connection, copy, references.required)
-    children = manifests.find_missing(connection, copy, references.children)
+def _check_parts(
+    connection: Connection, repository: Repository, copy: Repository, references: References
+) -> None:
+    missing = _find_missing(connection, copy, references)
+    if not missing:
+        return
+    lacking = _find_missing(connection, repository, references)
+    raise PartMissing(min(lacking)) if lacking else CopyDeleted(min(missing))
+
+
+def _find_missing(connection: Connection, repository: Repository, references: References) -> Set[str]:
+    missing = blobs.find_missing(connection, repository, references.required)
+    children = manifests.find_missing(connection, repository, references.children)
     # An index of Artifact Registry may name blobs.
-    missing |= blobs.find_missing(connection, copy, children)
-    if missing:
-        raise PartMissing(min(missing))
+    return missing | blobs.find_missing(connection, repository, children)
