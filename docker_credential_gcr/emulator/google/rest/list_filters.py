@@ -4,6 +4,7 @@
     annotations.`external.link`:`https://example.*`    … and that value
 
 A * at either end of a key or a value matches any text, case is ignored, and OR binds more tightly than AND.
+Each condition on annotations is compared with all of an item, so a filter has at most ten of these.
 https://google.aip.dev/160
 https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations.repositories.packages/list
 """
@@ -17,6 +18,7 @@ from .errors import InvalidArgument
 Predicate = Callable[[dict[str, Any]], bool]
 
 _MAX_SIZE = 2048
+_MAX_ANNOTATION_TERMS = 10
 _TOKEN = re.compile(
     r"\s*(?:(?P<sign>AND|OR)(?!\S)"
     r"|(?P<field>\w+)(?:\.(?:`(?P<quoted_key>[^`]*)`|(?P<key>[^\s:=\"`]+)))?"
@@ -54,7 +56,15 @@ def parse_filter(query: Mapping[str, str], fields: Collection[str]) -> Predicate
         position, is_term_next = match.end(), not is_term_next
     if is_term_next:
         raise _refuse(text, fields)
-    return lambda item: all(any(_holds(item, term) for term in group) for group in groups)
+    _check_count(groups)
+    return lambda item: _passes(item, groups)
+
+
+def _check_count(groups: list[list[_Term]]) -> None:
+    if sum(term.key is not None for group in groups for term in group) > _MAX_ANNOTATION_TERMS:
+        raise InvalidArgument(
+            f"Invalid filter: it has more than {_MAX_ANNOTATION_TERMS} conditions on annotations."
+        )
 
 
 def _parse_term(match: re.Match[str], text: str, fields: Collection[str]) -> _Term:
@@ -80,21 +90,27 @@ def _refuse(text: str, fields: Collection[str]) -> InvalidArgument:
     return InvalidArgument(f"Invalid filter {text[:200]!r}: {' or '.join(forms)} is known, with AND and OR.")
 
 
-def _holds(item: dict[str, Any], term: _Term) -> bool:
-    value = item.get(term.field)
-    if term.key is None:
-        return _matches(str(value or ""), term.value or "")
-    annotations: Mapping[str, str] = value or {}
-    return any(
-        _matches(name, term.key) and (term.value is None or _matches(text, term.value))
-        for name, text in annotations.items()
-    )
+def _passes(item: dict[str, Any], groups: list[list[_Term]]) -> bool:
+    found = item.get(ANNOTATIONS, {})
+    # Once for all conditions: an item may have tens of thousands.
+    annotations = [(name.lower(), text.lower()) for name, text in found.items()]
+
+    def holds(term: _Term) -> bool:
+        if term.key is None:
+            return _matches(str(item.get(term.field) or "").lower(), term.value or "")
+        return any(
+            _matches(name, term.key) and (term.value is None or _matches(text, term.value))
+            for name, text in annotations
+        )
+
+    return all(any(map(holds, group)) for group in groups)
 
 
 def _matches(text: str, wanted: str) -> bool:
-    text = text.lower()
     inner = wanted.strip("*")
-    if len(inner) > 0 and wanted.startswith("*") and wanted.endswith("*"):
+    if not inner:
+        return bool(wanted) or not text
+    if wanted.startswith("*") and wanted.endswith("*"):
         return inner in text
     if wanted.endswith("*"):
         return text.startswith(wanted[:-1])
