@@ -26,6 +26,7 @@ COUNTED = {
     "format_challenge": "hosts and repositories: as locate",
     "locate": "hosts and names: HOST_SIZE, a name has 255 characters, a refusal is not cached",
     "locate_folder": "as locate",
+    "redirect": "what locate returns",
 }
 
 
