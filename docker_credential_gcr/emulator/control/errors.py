@@ -12,6 +12,7 @@ from docker_credential_gcr.emulator.identity.administrators import NotAnAdminist
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
 from docker_credential_gcr.emulator.request_context import find_request_id, note_member, note_reason
 from docker_credential_gcr.emulator.runtime.errors import CollectionBusy, StorageFull, Unavailable
+from docker_credential_gcr.emulator.runtime.strict_json import is_escaped_text
 
 from .faults import InvalidFaults
 from .request_body import InvalidBody
@@ -22,6 +23,13 @@ Handler = Callable[[Request], Awaitable[Response]]
 Check = Callable[[Request], Awaitable[None]]
 
 _logger = logging.getLogger(__name__)
+
+
+class InvalidUrl(Exception):
+    """A path or a query that PostgreSQL cannot compare."""
+
+    def __init__(self) -> None:
+        super().__init__("the URL holds bytes that are not valid UTF-8, or NUL")
 
 
 class NotTheOperator(Exception):
@@ -36,6 +44,7 @@ TABLE: dict[type[Exception], int] = {
     InvalidFaults: 400,
     InvalidInstance: 400,
     InvalidTokenRequest: 400,
+    InvalidUrl: 400,
     NotAnAdministrator: 401,
     NotTheOperator: 403,
     CollectionBusy: 409,
@@ -66,6 +75,8 @@ def handle_errors(check: Check, endpoint: Handler) -> Handler:
     async def answer(request: Request) -> Response:
         try:
             await check(request)
+            if not all(is_escaped_text(request.scope[part]) for part in ("raw_path", "query_string")):
+                raise InvalidUrl
             return await endpoint(request)
         # Any error, so that every response is JSON.
         except Exception as error:  # noqa: BLE001

@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from docker_credential_gcr.emulator.control.errors import TABLE, NotTheOperator, handle_errors
+from docker_credential_gcr.emulator.control.errors import TABLE, InvalidUrl, NotTheOperator, handle_errors
 from docker_credential_gcr.emulator.control.faults import InvalidFaults
 from docker_credential_gcr.emulator.control.request_body import InvalidBody
 from docker_credential_gcr.emulator.control.subject_tokens import InvalidTokenRequest
@@ -23,12 +23,14 @@ from docker_credential_gcr.emulator.runtime.errors import (
     Unavailable,
 )
 
+NO_TEXT = "the URL holds bytes that are not valid UTF-8, or NUL"
 # The exception, and the response.
 SAMPLES: dict[type[Exception], tuple[Exception, int, str]] = {
     InvalidBody: (InvalidBody("x is wrong"), 400, "x is wrong"),
     InvalidFaults: (InvalidFaults("x is wrong"), 400, "x is wrong"),
     InvalidInstance: (InvalidInstance("x is wrong"), 400, "x is wrong"),
     InvalidTokenRequest: (InvalidTokenRequest("x is wrong"), 400, "x is wrong"),
+    InvalidUrl: (InvalidUrl(), 400, NO_TEXT),
     NotAnAdministrator: (NotAnAdministrator("no token"), 401, "no token"),
     NotTheOperator: (NotTheOperator(), 403, "only the operator may do this"),
     CollectionBusy: (CollectionBusy(), 409, str(CollectionBusy())),
@@ -37,14 +39,17 @@ SAMPLES: dict[type[Exception], tuple[Exception, int, str]] = {
 }
 
 
-def answer(error: Exception) -> tuple[int, object, Response]:
+def answer(
+    error: Exception, path: bytes = b"/_emulator/reset", query: bytes = b""
+) -> tuple[int, object, Response]:
     async def fail(_request: Request) -> Response:
         raise error
 
     async def admit(_request: Request) -> None:
         """Accepts every request."""
 
-    response = asyncio.run(handle_errors(admit, fail)(Request({"type": "http"})))
+    scope = {"type": "http", "raw_path": path, "query_string": query}
+    response = asyncio.run(handle_errors(admit, fail)(Request(scope)))
     return response.status_code, json.loads(bytes(response.body)), response
 
 
@@ -65,3 +70,10 @@ def test_z23_an_unforeseen_error_is_json_too_and_in_the_log(caplog: pytest.LogCa
         status, body, _ = answer(RuntimeError("secret"))
     assert (status, body) == (500, {"error": "internal error: the server's log says more"})
     assert "RuntimeError: secret" in caplog.text
+
+
+@pytest.mark.parametrize("text", [b"%00", b"a%00b", b"\0", b"%ff", b"%ed%a0%80"])
+def test_no_endpoint_gets_a_url_that_is_no_text(text: bytes) -> None:
+    for place in ({"path": b"/_emulator/projects/" + text}, {"query": b"name=" + text}):
+        status, body, _ = answer(RuntimeError("not reached"), **place)
+        assert (status, body) == (400, {"error": NO_TEXT})
