@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, select
 
-from docker_credential_gcr.emulator.database.engine.dialect import ALL_ROWS, has_row, insert
+from docker_credential_gcr.emulator.database.engine.dialect import has_row, insert
 from docker_credential_gcr.emulator.database.engine.statement import Statement
 from docker_credential_gcr.emulator.database.schema import (
     blob_links,
@@ -63,10 +63,10 @@ _HAS_RECENT_CHILD = has_row(
 )
 _ORDER = (manifests.c.uploaded_ms.desc(), manifests.c.digest)
 _newest = select(manifests.c.id).where(_OF_REPOSITORY).order_by(*_ORDER).limit(bindparam("versions"))
-_PAGE = Statement(
+_RECENT = (
     select(*_UPLOADED)
     .where(
-        manifests.c.id.in_(_newest),
+        _OF_REPOSITORY,
         (manifests.c.uploaded_ms < bindparam("last_ms"))
         | ((manifests.c.uploaded_ms == bindparam("last_ms")) & (manifests.c.digest > bindparam("last"))),
         _is_recent(manifests) | _HAS_RECENT_CHILD,
@@ -74,6 +74,9 @@ _PAGE = Statement(
     .order_by(*_ORDER)
     .limit(bindparam("count"))
 )
+# Of all, or of the newest: the database sorts all manifests to find these.
+_PAGE = Statement(_RECENT)
+_PAGE_OF_NEWEST = Statement(_RECENT.where(manifests.c.id.in_(_newest)))
 
 _original = manifests.alias("original")
 _COPIED = ("digest", "media_type", "data", "image_size", "created_ms", "uploaded_ms")
@@ -172,11 +175,14 @@ def list_newest(
         "last_ms": after.uploaded_ms,
         "last": after.digest,
         "count": count,
-        "versions": ALL_ROWS if versions is None else versions,
         "since": int(since),
         "since_ms": int(since * 1000),
     }
-    return [Uploaded(*row) for row in _PAGE.all(connection, values)]
+    if versions is None:
+        rows = _PAGE.all(connection, values)
+    else:
+        rows = _PAGE_OF_NEWEST.all(connection, {**values, "versions": versions})
+    return [Uploaded(*row) for row in rows]
 
 
 def add(connection: Connection, original: Uploaded, repository: Repository) -> int:

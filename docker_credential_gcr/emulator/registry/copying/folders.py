@@ -107,7 +107,8 @@ async def copy_folder(services: RegistryServices, request: Request, target: Targ
         options = selection._asdict()
         return copies.list_newest(connection, repository, after=report.last, count=most + 1, **options), below
 
-    found, below = await services.database.read(read)
+    # A scan: it sorts all manifests of the image.
+    found, below = await services.database.scan(read)
     await _copy_all(services, source, target, found[:most], report)
     children = {name[len(source.path) + 1 :].partition("/")[0] for name in below}
     document = {"child": sorted(children), **report.describe()}
