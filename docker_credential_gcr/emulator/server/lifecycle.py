@@ -74,7 +74,7 @@ async def run(
             ListeningSocket(each.listening, identity if each.tls else None, each.site) for each in bound
         ]
         emulator.prepare()
-        listener = Listener(emulator.app, sockets, settings.limits)
+        listener = Listener(emulator.app, sockets, settings)
         inherited = tuple((each.listening.fileno(), each.identity, each.site) for each in sockets)
         configuration = WorkerConfiguration(settings, directory.path, inherited)
         async with Supervisor(configuration, stop=stop, draining=draining):

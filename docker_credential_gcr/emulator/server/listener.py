@@ -21,12 +21,15 @@ from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server.embed import Server
 
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
-from docker_credential_gcr.emulator.settings import Limits
+from docker_credential_gcr.emulator.settings import Limits, Settings
 from docker_credential_gcr.emulator.sites.ports import PORT_SITE
 
 _BACKLOG = 1024
 # Granian's default is 16 MiB a request. For HTTP/1 the limit is its buffer, 417,792 bytes, or up to twice
 # that. The buffer also holds chunks of uploads: with one of 64 KiB they took half as long again.
+_BUFFER_SIZE = 417_792
+# To an object store uploads are not faster with larger chunks, of which each holds three or four in memory.
+_STORE_BUFFER_SIZE = 128 * 1024
 _HTTP2_HEADERS_SIZE = 256 * 1024
 # Bytes of a response that the kernel buffers for a slow client; its default is megabytes.
 _UNSENT_SIZE = 128 * 1024
@@ -101,11 +104,9 @@ class ListeningSocket:
 class Listener:
     """Serves an application on every socket, in the event loop that calls it."""
 
-    def __init__(self, app: App, sockets: Sequence[ListeningSocket], limits: Limits) -> None:
-        # Each server counts its own connections.
-        connections = max(1, limits.connections // len(sockets))
+    def __init__(self, app: App, sockets: Sequence[ListeningSocket], settings: Settings) -> None:
         self._servers = [
-            _EmbeddedServer(_set_site(each.site, app) if each.site else app, each, limits, connections)
+            _EmbeddedServer(_set_site(each.site, app) if each.site else app, each, settings, len(sockets))
             for each in sockets
         ]
 
@@ -141,13 +142,17 @@ class _EmbeddedServer(Server):
     client chooses HTTP/1.1 or HTTP/2 (ALPN).
     """
 
-    def __init__(self, app: App, listening_socket: ListeningSocket, limits: Limits, connections: int) -> None:
-        identity = listening_socket.identity
+    def __init__(self, app: App, listening_socket: ListeningSocket, settings: Settings, count: int) -> None:
+        """`count` is the number of servers."""
+        identity, limits = listening_socket.identity, settings.limits
         super().__init__(
             app,
             interface=Interfaces.ASGINL,
             http=HTTPModes.auto if identity else HTTPModes.http1,
-            http1_settings=HTTP1Settings(header_read_timeout=int(limits.header_silence_s * 1000)),
+            http1_settings=HTTP1Settings(
+                header_read_timeout=int(limits.header_silence_s * 1000),
+                max_buffer_size=_BUFFER_SIZE if settings.storage is None else _STORE_BUFFER_SIZE,
+            ),
             http2_settings=HTTP2Settings(
                 max_headers_size=_HTTP2_HEADERS_SIZE,
                 max_send_buffer_size=_HTTP2_UNSENT_SIZE,
@@ -156,9 +161,9 @@ class _EmbeddedServer(Server):
                 keep_alive_timeout=_PING_TIMEOUT_S,
             ),
             backlog=_BACKLOG,
-            # Includes idle connections. At the limit new ones wait in the kernel's queue until one ends,
-            # as a silent one does after header_silence_s.
-            backpressure=connections,
+            # Each server counts its own connections, also idle ones. At the limit new ones wait in the
+            # kernel's queue until one ends, as a silent one does after header_silence_s.
+            backpressure=max(1, limits.connections // count),
             websockets=False,
             log_enabled=False,
             ssl_cert=identity.certificate if identity else None,

@@ -52,7 +52,7 @@ async def _serve(configuration: WorkerConfiguration) -> None:
             ListeningSocket(socket.socket(fileno=descriptor), identity, site)
             for descriptor, identity, site in configuration.sockets
         ]
-        listener = Listener(emulator.app, sockets, configuration.settings.limits)
+        listener = Listener(emulator.app, sockets, configuration.settings)
         relax_garbage_collector()
         os.write(sys.stdout.fileno(), SERVING)
         asyncio.get_running_loop().run_in_executor(None, emulator.load)

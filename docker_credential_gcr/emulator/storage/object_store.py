@@ -2,7 +2,7 @@
 
 obstore repeats a request that fails, three times within eight seconds. What fails after that is
 StorageUnavailable, and counts for the circuit breaker. A body up to 5 MiB is one request that creates the
-object; a longer one is a multipart upload of 5 MiB parts, one in flight: a push takes about 8 MiB of memory.
+object; a longer one is a multipart upload of 5 MiB parts, one in flight: a push takes about 6 MiB of memory.
 """
 
 import asyncio

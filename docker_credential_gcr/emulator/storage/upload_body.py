@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from docker_credential_gcr.emulator.oci.digest import Hasher
 
 # Large enough to be worth the switch to a thread.
-_BLOCK = 256 * 1024
+_BLOCK = 128 * 1024
 # Smaller ones are hashed in place.
 _SMALL_BLOCK = 64 * 1024
 
