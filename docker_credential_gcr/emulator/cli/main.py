@@ -33,7 +33,7 @@ COMMANDS = {
     "man": "Print the manual page of the program or of a COMMAND, or write all pages.",
     "migrate": "Bring a PostgreSQL database to the schema of this version, while servers use it.",
     "move": "Copy a data directory to a PostgreSQL database and an object store.",
-    "project": "Create, list and delete projects.",
+    "project": "Create, change, list and delete projects.",
     "rebuild": "Create a new database from the readable part of the old one, and from the blobs.",
     "repository": "Create, list and delete repositories of Artifact Registry.",
     "run": "Run COMMAND where Google's hosts are an emulator, without any other network.",

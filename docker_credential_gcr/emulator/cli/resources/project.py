@@ -1,4 +1,4 @@
-"""gcr-emulator project: creates, lists and deletes projects."""
+"""gcr-emulator project: creates, changes, lists and deletes projects."""
 
 import functools
 
@@ -15,7 +15,7 @@ from docker_credential_gcr.emulator.identity.redirection import KINDS
 
 @click.group(cls=Group)
 def project() -> None:
-    """Create, list and delete projects."""
+    """Create, change, list and delete projects."""
 
 
 # The three kinds are described in docs/transition.md.

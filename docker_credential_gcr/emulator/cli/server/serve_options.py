@@ -107,7 +107,8 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         show_default=True,
         # GCR_EMULATOR_REGISTRY is the address of a registry, for its clients.
         envvar="GCR_EMULATOR_REGISTRY_KIND",
-        help="What serves the gcr.io names of new projects.",
+        help="What serves the gcr.io names of new projects: Container Registry as it was, nothing any more "
+        "(412, as for a project that never migrated), or Artifact Registry as it does today.",
     ),
     _option(
         "site",
