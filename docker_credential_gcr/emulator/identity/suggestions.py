@@ -29,7 +29,8 @@ def explain_role(text: str) -> str | None:
         return f"{text} can be granted on buckets only"
     if text in ROLES:
         return None
-    close = [name for name in PROJECT_ROLES if name.endswith((f"/{text}", f".{text}"))]
+    close = [name for name in PROJECT_ROLES if name == f"roles/{text}"]
+    close = close or [name for name in PROJECT_ROLES if name.endswith(f".{text}")]
     close = close or [_SPELLINGS[spelling] for spelling in difflib.get_close_matches(text, _SPELLINGS)]
     close = list(dict.fromkeys(close))
     hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(PROJECT_ROLES)}"
