@@ -39,76 +39,78 @@ class LoopQuery:
         self._connection = connection
         self._name = name.encode()
         self._socket = connection.socket
-        # The loop that watches the socket, also between two runs.
+        # The loop that watches the socket: while a run waits.
         self._loop: asyncio.AbstractEventLoop | None = None
         self._settle: Settle | None = None
         self._began = 0.0
         self._result: PGresult | None = None
-        self._is_sent = True
 
     def run(self, loop: asyncio.AbstractEventLoop, settle: Settle) -> None:
         """Sends the statement; `settle` is called once, or not at all after `stop`."""
-        if self._loop is not loop:
-            self.stop()
+        # A run of a loop that has ended.
+        self.stop()
         self._settle, self._began = settle, time.time()
         try:
             # First: it raises for a connection that is closed, whose socket's number may be another file's,
             # and where a loop has ended before the last answer.
             self._connection.send_query_prepared(self._name, None)
-            if self._loop is None:
-                self._loop = loop
-                loop.add_reader(self._socket, self._advance)
-            self._flush(loop)
+            self._watch(loop)
         except psycopg.Error:
             self._fail()
 
-    def stop(self) -> bool:
-        """Leaves the loop; returns whether a run was in progress, whose answer may still arrive.
+    def stop(self) -> None:
+        """Ends a run without its answer, which may still arrive.
 
         Before the connection is closed, because the next file of the process gets the number of its socket.
         """
+        self._leave()
+        self._settle = None
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Sends what the socket takes, and waits for its next event only.
+
+        libuv reports the error of a socket once and watches it no more, and the reader may find bytes
+        that came before the error.
+        """
+        is_sent = self._connection.flush() == 0
+        self._loop = loop
+        loop.add_reader(self._socket, self._advance, loop)
+        if not is_sent:
+            loop.add_writer(self._socket, self._advance, loop)
+
+    def _leave(self) -> None:
         loop, self._loop = self._loop, None
-        settle, self._settle = self._settle, None
         if loop is not None and not loop.is_closed():
             loop.remove_reader(self._socket)
             loop.remove_writer(self._socket)
-        return settle is not None
 
-    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        is_sent = self._connection.flush() == 0
-        if is_sent != self._is_sent:
-            self._is_sent = is_sent
-            if is_sent:
-                loop.remove_writer(self._socket)
-            else:
-                loop.add_writer(self._socket, self._advance)
-
-    def _advance(self) -> None:
-        """Reads and sends what the socket has and takes; ends the run after its last result."""
+    def _advance(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Reads what the socket has; ends the run after its last result."""
         connection = self._connection
+        self._leave()
         try:
             connection.consume_input()
-            if not self._is_sent and self._loop is not None:
-                self._flush(self._loop)
-            while self._settle is not None and not connection.is_busy():
+            while not connection.is_busy():
                 result = connection.get_result()
                 if result is None:
                     self._end()
-                else:
-                    self._result = result
+                    return
+                self._result = result
+            self._watch(loop)
         except psycopg.Error:
             self._fail()
 
     def _end(self) -> None:
         result, self._result = self._result, None
-        if self._settle is None or result is None or result.status != ExecStatus.TUPLES_OK:
-            self._fail()
-            return
         settle, self._settle = self._settle, None
-        settle(read_answer(result, self._began))
+        if settle is None:
+            return
+        if result is None or result.status != ExecStatus.TUPLES_OK:
+            settle(None)
+        else:
+            settle(read_answer(result, self._began))
 
     def _fail(self) -> None:
-        settle = self._settle
-        self.stop()
-        if settle is not None:
-            settle(None)
+        self._leave()
+        self._result = None
+        self._end()

@@ -9,7 +9,8 @@ from contextlib import closing, suppress
 
 import psycopg
 import pytest
-from support.servers.postgresql import NEEDS, execute
+from support.child_processes import LIMIT_S
+from support.servers.postgresql import NEEDS, execute, running_cluster
 
 from docker_credential_gcr.emulator.database.engine.postgresql.loop_query import Answer, LoopQuery
 from docker_credential_gcr.emulator.server.lifecycle import new_event_loop
@@ -96,9 +97,8 @@ def test_a_result_without_a_row_has_no_answer(
     assert loop.run_until_complete(ask(prepare(connection, "DELETE FROM numbers"))) is None
 
 
-@pytest.mark.parametrize("waits", [False, True])
 def test_a_lost_connection_has_no_answer_and_its_socket_is_not_watched(
-    loop: asyncio.AbstractEventLoop, connection: psycopg.Connection, database_url: str, waits: bool
+    loop: asyncio.AbstractEventLoop, connection: psycopg.Connection, database_url: str
 ) -> None:
     query = prepare(connection)
     descriptor, pid = connection.fileno(), connection.info.backend_pid
@@ -106,13 +106,31 @@ def test_a_lost_connection_has_no_answer_and_its_socket_is_not_watched(
     async def run() -> Answer | None:
         assert await ask(query) is not None
         await asyncio.to_thread(execute, database_url, f"SELECT pg_terminate_backend({pid}, 60000)")
-        if waits:  # until the loop has seen the end of the connection, between two queries
-            while connection.pgconn.status == psycopg.pq.ConnStatus.OK:
-                await asyncio.sleep(0)
         return await ask(query)
 
     assert loop.run_until_complete(run()) is None
     assert not is_watched(loop, descriptor)
+
+
+def test_a_server_process_that_ends_with_a_message_instead_of_an_answer_has_none(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    with running_cluster() as cluster, closing(psycopg.connect(cluster.url(), autocommit=True)) as connection:
+        query = prepare(connection, "SELECT 1")
+        descriptor, pid = connection.fileno(), connection.info.backend_pid
+
+        async def run() -> Answer | None:
+            assert await ask(query) is not None
+            os.kill(pid, signal.SIGSTOP)
+            asking = asyncio.create_task(ask(query))
+            await asyncio.sleep(0)
+            # It sends a warning and ends, and has not read the query: the system reports bytes and an error.
+            os.kill(pid, signal.SIGQUIT)
+            os.kill(pid, signal.SIGCONT)
+            return await asyncio.wait_for(asking, LIMIT_S)
+
+        assert loop.run_until_complete(run()) is None
+        assert not is_watched(loop, descriptor)
 
 
 def test_a_connection_that_was_closed_has_no_answer_and_no_other_socket_is_watched(
@@ -134,10 +152,9 @@ def test_a_stopped_query_has_no_answer_and_its_socket_is_not_watched(
     answers: list[Answer | None] = []
 
     async def run() -> None:
-        assert not query.stop()
+        query.stop()
         query.run(loop, answers.append)
-        assert query.stop()
-        assert not query.stop()
+        query.stop()
 
     loop.run_until_complete(run())
     assert not is_watched(loop, connection.fileno())
