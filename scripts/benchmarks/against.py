@@ -18,6 +18,7 @@ from _emulator_process import read_cpu_s
 from _environment import isolated_environ, run
 
 from benchmarks.growth import Memory, measure_memory
+from benchmarks.load import check_h2load
 from benchmarks.rates import (
     ACCEPT,
     BY_DIGEST,
@@ -142,7 +143,8 @@ def measure(
     only: Sequence[str] | None,
     quick: bool,
 ) -> Iterator[str]:
-    """Yields the lines to print for two revisions, the earlier one first."""
+    """Yields the lines to print for two revisions, the earlier one first. Raises Failed without h2load."""
+    check_h2load()
     work.mkdir()
     pairs, seconds = (QUICK_PAIRS, QUICK_SECONDS) if quick else (PAIRS, SECONDS)
     names = only or [name for name in NAMES if not quick or name != MEMORY]

@@ -25,6 +25,8 @@ _RATE = re.compile(r"finished in .*?, ([0-9.]+) req/s")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _LOCATION = re.compile(rb"\r\nlocation: *(?:https?://[^/]+)?(\S+)", re.IGNORECASE)
 _STATUSES = re.compile(r"status codes: (\d+) 2xx, \d+ 3xx, (\d+) 4xx, (\d+) 5xx")
+# program -> Debian's package
+TOOLS = {"h2load": "nghttp2-client", "docker-registry": "docker-registry"}
 # The kernel drops a body that is only counted. https://man7.org/linux/man-pages/man7/tcp.7.html
 _DROP = getattr(socket, "MSG_TRUNC", 0)
 
@@ -158,10 +160,16 @@ def measure_gets(
     return Throughput(round(float(rate[1]) * seconds), seconds)
 
 
-def find_missing_tools() -> list[str]:
-    """Returns the missing Debian packages that a measurement needs."""
-    tools = {"h2load": "nghttp2-client", "docker-registry": "docker-registry"}
-    return [package for tool, package in tools.items() if shutil.which(tool) is None]
+def find_missing_packages(*tools: str) -> list[str]:
+    """Returns the Debian packages of those of the tools, keys of TOOLS, that are not installed."""
+    return [TOOLS[tool] for tool in tools if shutil.which(tool) is None]
+
+
+def check_h2load() -> None:
+    """Raises Failed if h2load is not installed: before a measurement that comes to it after minutes."""
+    missing = find_missing_packages("h2load")
+    if missing:
+        raise Failed(f"h2load is not installed: apt-get install {missing[0]}")
 
 
 def make_bytes(size: int) -> memoryview:

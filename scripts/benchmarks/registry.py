@@ -9,7 +9,7 @@ from _emulator_process import emulator
 from _image import digest_of
 
 from benchmarks.growth import measure_growth, measure_memory
-from benchmarks.load import find_missing_tools, measure_gets
+from benchmarks.load import TOOLS, find_missing_packages, measure_gets
 from benchmarks.rates import ACCEPT, CLIENTS, REPOSITORY, SMALL_BLOB, TAG, compare, seed
 from benchmarks.servers import RegistryServer, run_docker_registry, run_emulator
 
@@ -23,7 +23,7 @@ def measure(
     work.mkdir()
     fastest = min(_start_s(serve, environ, work) for _ in range(STARTS))
     yield f"ready after {fastest * 1000:.0f} ms, best of {STARTS}"
-    missing = find_missing_tools()
+    missing = find_missing_packages(*TOOLS)
     if missing:
         yield f"the registry is not measured: apt-get install {' '.join(missing)}"
         return

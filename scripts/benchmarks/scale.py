@@ -23,6 +23,7 @@ from benchmarks.load import (
     Connection,
     Endpoint,
     Throughput,
+    check_h2load,
     make_blobs,
     make_bytes,
     measure_gets,
@@ -75,6 +76,7 @@ def measure(
     from support.servers.postgresql import running_cluster
     from support.servers.seaweedfs import running_seaweedfs  # type: ignore[import-not-found]
 
+    check_h2load()
     work.mkdir()
     with ExitStack() as stack:
         cluster = stack.enter_context(running_cluster(fsync=True))
