@@ -36,7 +36,8 @@ class Client:
 
     def __init__(self, program: str, environ: Mapping[str, str]) -> None:
         self.program = program
-        self.environ = dict(environ)
+        # gcloud colours what it says by the terminal's name, also where its output is no terminal.
+        self.environ = {**environ, "TERM": "dumb"}
 
     def __call__(self, *arguments: object, stdin: str = "", **environ: str) -> Outcome:
         """Runs the program to its end."""
