@@ -292,4 +292,5 @@ class Emulator:
             issuer=self._issuer,
             id_tokens=self._id_tokens,
             registry_kind=self._settings.registry,
+            limits=self._settings.limits,
         )

@@ -50,6 +50,11 @@ class Limits:
     # Entries of a tag list in one response without `n`; Container Registry has no limit.
     page_size: int = 1000
     scopes: int = 16
+    # Messages that a subscription of Pub/Sub keeps; beyond that the oldest are dropped.
+    pubsub_messages: int = 10_000
+    pubsub_size: int = 64 * 1024 * 1024
+    # A pull without messages waits that long, in real time.
+    pull_wait_s: float = 20.0
     # One page of CopyFromGCR ends after so many images, or once it has copied so many bytes.
     copied_images: int = 100
     copied_size: int = 256 * 1024 * 1024

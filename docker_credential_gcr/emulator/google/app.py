@@ -34,6 +34,7 @@ from .iam import (
 )
 from .oauth2 import discovery, introspection, sts, token_endpoint, tokeninfo, userinfo
 from .projects import parents, resource_manager, service_usage
+from .pubsub import pulling, subscriptions, topics
 from .rest import long_running
 from .rest.errors import (
     InvalidArgument,
@@ -59,6 +60,8 @@ _BUCKET = "/storage/v1/b/{bucket}"
 _STORAGE = ("/storage/", "/download/storage/", "/upload/storage/")
 _LOCATION = f"{_V1}/locations/{{location}}"
 _REPOSITORY = f"{_LOCATION}/repositories/{{repository}}"
+_TOPIC = f"{_V1}/topics/{{topic}}"
+_SUBSCRIPTION = f"{_V1}/subscriptions/{{subscription}}"
 _PACKAGE = f"{_REPOSITORY}/packages/{{package}}"
 
 ROUTES: list[Row] = [
@@ -229,6 +232,31 @@ ROUTES: list[Row] = [
     ("GET", f"{_PACKAGE}/tags/{{tag}}", tags.show_tag),
     ("PATCH", f"{_PACKAGE}/tags/{{tag}}", tags.patch_tag),
     ("DELETE", f"{_PACKAGE}/tags/{{tag}}", tags.delete_tag),
+    # pubsub.googleapis.com: pubsub/
+    ("GET", f"{_V1}/topics", topics.list_topics),
+    ("GET", f"{_TOPIC}/subscriptions", topics.list_topic_subscriptions),
+    ("POST", f"{_TOPIC}:publish", topics.publish),
+    ("GET", f"{_TOPIC}:getIamPolicy", resource_policies.TOPICS.get_policy),
+    ("POST", f"{_TOPIC}:setIamPolicy", resource_policies.TOPICS.set_policy),
+    ("POST", f"{_TOPIC}:testIamPermissions", resource_policies.TOPICS.test_permissions),
+    ("PUT", _TOPIC, topics.create_topic),
+    ("GET", _TOPIC, topics.show_topic),
+    ("PATCH", _TOPIC, topics.patch_topic),
+    ("DELETE", _TOPIC, topics.delete_topic),
+    ("GET", f"{_V1}/subscriptions", subscriptions.list_subscriptions),
+    ("POST", f"{_SUBSCRIPTION}:pull", pulling.pull),
+    ("POST", f"{_SUBSCRIPTION}:acknowledge", pulling.acknowledge),
+    ("POST", f"{_SUBSCRIPTION}:modifyAckDeadline", pulling.modify_ack_deadline),
+    ("POST", f"{_SUBSCRIPTION}:modifyPushConfig", subscriptions.modify_push_config),
+    ("POST", f"{_SUBSCRIPTION}:seek", subscriptions.seek),
+    ("POST", f"{_SUBSCRIPTION}:detach", subscriptions.detach_subscription),
+    ("GET", f"{_SUBSCRIPTION}:getIamPolicy", resource_policies.SUBSCRIPTIONS.get_policy),
+    ("POST", f"{_SUBSCRIPTION}:setIamPolicy", resource_policies.SUBSCRIPTIONS.set_policy),
+    ("POST", f"{_SUBSCRIPTION}:testIamPermissions", resource_policies.SUBSCRIPTIONS.test_permissions),
+    ("PUT", _SUBSCRIPTION, subscriptions.create_subscription),
+    ("GET", _SUBSCRIPTION, subscriptions.show_subscription),
+    ("PATCH", _SUBSCRIPTION, subscriptions.patch_subscription),
+    ("DELETE", _SUBSCRIPTION, subscriptions.delete_subscription),
 ]
 _TABLE = RouteTable(ROUTES)
 

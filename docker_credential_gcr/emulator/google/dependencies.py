@@ -1,15 +1,18 @@
 """Dependencies that Google's APIs share, which the composition root (emulator/app.py) passes in."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
 from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.pubsub.backlog import Bounds
 from docker_credential_gcr.emulator.identity.federation.issuer import Issuer
 from docker_credential_gcr.emulator.identity.id_tokens import IdTokenSigner
 from docker_credential_gcr.emulator.identity.redirection import RegistryKind
 from docker_credential_gcr.emulator.identity.tokens import Signer
 from docker_credential_gcr.emulator.runtime.clock import Clock
+from docker_credential_gcr.emulator.settings import Limits
 from docker_credential_gcr.emulator.storage.base import BlobStore
 
 
@@ -28,5 +31,13 @@ class GoogleServices:
     id_tokens: IdTokenSigner
     # Of new projects.
     registry_kind: RegistryKind
+    limits: Limits = Limits()
+    # Counts subscriptions or messages by what became of them: telemetry.metrics.PUBSUB.
+    count_pubsub: Callable[[str, int], None] = lambda _result, _count: None
     # One request at a time reads bytes to compute the hashes of objects.
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+
+    @property
+    def bounds(self) -> Bounds:
+        """Returns what a subscription of Pub/Sub keeps."""
+        return Bounds(self.limits.pubsub_messages, self.limits.pubsub_size)

@@ -13,6 +13,8 @@ from starlette.datastructures import QueryParams
 
 from docker_credential_gcr.emulator.database.errors import Changed
 from docker_credential_gcr.emulator.database.projects import policies
+from docker_credential_gcr.emulator.database.pubsub.subscriptions import format_subscription
+from docker_credential_gcr.emulator.database.pubsub.topics import format_topic
 from docker_credential_gcr.emulator.identity import roles
 from docker_credential_gcr.emulator.identity.policy import Policy, format_policy
 from docker_credential_gcr.emulator.identity.resource import (
@@ -20,6 +22,8 @@ from docker_credential_gcr.emulator.identity.resource import (
     describe_bucket,
     describe_project,
     describe_repository,
+    describe_subscription,
+    describe_topic,
 )
 
 from .artifact_registry.authorization import find_repository_policies, get_repository
@@ -38,6 +42,7 @@ from .policy_requests import (
     parse_requested_version,
     parse_update,
 )
+from .pubsub.authorization import find_policies, get_subscription, get_topic
 from .rest.calls import Call, get_caller_or_anonymous
 from .rest.errors import ConditionNotMet
 from .rest.message_schema import VALUE, List, Message
@@ -186,6 +191,21 @@ def _find_repository_target(connection: Connection, call: Call) -> PolicyTarget:
     return PolicyTarget(resource, resource.name, in_force)
 
 
+def _find_topic_target(connection: Connection, call: Call) -> PolicyTarget:
+    project = find_project(connection, call.path["project"])
+    project_id = project.project_id if project else call.path["project"]
+    name = format_topic(project_id, call.path["topic"])
+    return PolicyTarget(describe_topic(name, project_id), name, find_policies(connection, project_id, name))
+
+
+def _find_subscription_target(connection: Connection, call: Call) -> PolicyTarget:
+    project = find_project(connection, call.path["project"])
+    project_id = project.project_id if project else call.path["project"]
+    name = format_subscription(project_id, call.path["subscription"])
+    in_force = find_policies(connection, project_id, name)
+    return PolicyTarget(describe_subscription(name, project_id), name, in_force)
+
+
 def _find_bucket_target(connection: Connection, call: Call) -> PolicyTarget:
     bucket = get_existing_bucket(connection, call.path["bucket"])
     resource = describe_bucket(bucket.name, bucket.project_id)
@@ -196,5 +216,9 @@ PROJECTS = PolicyMethods(roles.PROJECT, "resourcemanager.projects", get_project,
 ACCOUNTS = PolicyMethods(roles.SERVICE_ACCOUNT, "iam.serviceAccounts", get_account, _find_account_target)
 REPOSITORIES = PolicyMethods(
     roles.REPOSITORY, "artifactregistry.repositories", get_repository, _find_repository_target
+)
+TOPICS = PolicyMethods(roles.TOPIC, "pubsub.topics", get_topic, _find_topic_target)
+SUBSCRIPTIONS = PolicyMethods(
+    roles.SUBSCRIPTION, "pubsub.subscriptions", get_subscription, _find_subscription_target
 )
 BUCKETS = _BucketPolicyMethods(roles.BUCKET, "storage.buckets", get_bucket, _find_bucket_target)

@@ -13,6 +13,7 @@ _INTERFACES = {
     "containeranalysis": ("grafeas.v1.Grafeas",),
     "iam": ("google.iam.admin.v1.IAM",),
     "iamcredentials": ("google.iam.credentials.v1.IAMCredentials",),
+    "pubsub": ("google.pubsub.v1.Publisher", "google.pubsub.v1.Subscriber"),
     "serviceusage": ("google.api.serviceusage.v1.ServiceUsage",),
     "storage": ("google.storage.v2.Storage",),
 }

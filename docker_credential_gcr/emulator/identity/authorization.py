@@ -25,6 +25,7 @@ _MAY_READ_PROJECTS = _MAY_WRITE_PROJECTS | {_READ_PLATFORM, f"{_AUTH}cloudplatfo
 _MAY_USE_IAM = frozenset({CLOUD_PLATFORM, f"{_AUTH}iam"})
 _MAY_USE_SERVICES = frozenset({CLOUD_PLATFORM, f"{_AUTH}service.management"})
 _MAY_READ_SERVICES = _MAY_USE_SERVICES | {_READ_PLATFORM, f"{_AUTH}service.management.readonly"}
+_MAY_USE_PUBSUB = frozenset({CLOUD_PLATFORM, f"{_AUTH}pubsub"})
 _MAY_READ_ARTIFACTS = frozenset({CLOUD_PLATFORM, _READ_PLATFORM})
 
 # prefix of permissions -> OAuth scopes of which the token needs one; the longest prefix counts.
@@ -45,6 +46,7 @@ _OAUTH_SCOPES: dict[str, frozenset[str]] = {
     "resourcemanager.projects.get": _MAY_READ_PROJECTS,  # and getIamPolicy
     "resourcemanager.projects.list": _MAY_READ_PROJECTS,
     "iam.": _MAY_USE_IAM,
+    "pubsub.": _MAY_USE_PUBSUB,
     "serviceusage.": _MAY_USE_SERVICES,
     "serviceusage.services.get": _MAY_READ_SERVICES,
     "serviceusage.services.list": _MAY_READ_SERVICES,

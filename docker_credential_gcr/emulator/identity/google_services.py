@@ -9,6 +9,7 @@ from dataclasses import dataclass
 CONTAINER_REGISTRY = "containerregistry.googleapis.com"
 ARTIFACT_REGISTRY = "artifactregistry.googleapis.com"
 CLOUD_ASSET = "cloudasset.googleapis.com"
+PUBSUB = "pubsub.googleapis.com"
 RESOURCE_MANAGER = "cloudresourcemanager.googleapis.com"
 
 # name -> title; a new project has these enabled. Others can be switched, which has no effect.
@@ -20,7 +21,7 @@ SERVICES = {
     CONTAINER_REGISTRY: "Container Registry API",
     "iam.googleapis.com": "Identity and Access Management (IAM) API",
     "iamcredentials.googleapis.com": "IAM Service Account Credentials API",
-    "pubsub.googleapis.com": "Cloud Pub/Sub API",
+    PUBSUB: "Cloud Pub/Sub API",
     "serviceusage.googleapis.com": "Service Usage API",
     "storage-api.googleapis.com": "Google Cloud Storage JSON API",
     "storage-component.googleapis.com": "Cloud Storage",

@@ -55,6 +55,18 @@ def describe_repository(project_id: str, location: str, repository_id: str) -> R
     return Resource(name, f"{service}/Repository", service, project_id)
 
 
+def describe_topic(name: str, project_id: str) -> Resource:
+    """Returns the resource of a topic of Pub/Sub, projects/my-project/topics/gcr."""
+    service = "pubsub.googleapis.com"
+    return Resource(name, f"{service}/Topic", service, project_id)
+
+
+def describe_subscription(name: str, project_id: str) -> Resource:
+    """Returns the resource of a subscription of Pub/Sub, projects/my-project/subscriptions/builds."""
+    service = "pubsub.googleapis.com"
+    return Resource(name, f"{service}/Subscription", service, project_id)
+
+
 def format_repository(project_id: str, location: str, repository_id: str) -> str:
     """Returns projects/my-project/locations/us/repositories/images, which is also the key of its policy."""
     return f"projects/{project_id}/locations/{location}/repositories/{repository_id}"

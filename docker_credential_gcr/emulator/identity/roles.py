@@ -88,7 +88,26 @@ _MIGRATE = (
 
 # Nothing scans the images: a list of occurrences is empty.
 _OCCURRENCES = _permissions("containeranalysis.occurrences", "list")
+
+# https://cloud.google.com/pubsub/docs/access-control#roles
 _PUBLISH = _permissions("pubsub.topics", "publish")
+_READ_PUBSUB = _permissions("pubsub.topics", "get list") | _permissions("pubsub.subscriptions", "get list")
+_SUBSCRIBE = _permissions("pubsub.subscriptions", "consume") | _permissions(
+    "pubsub.topics", "attachSubscription"
+)
+_PUBSUB = (
+    _READ_PUBSUB
+    | _PUBLISH
+    | _SUBSCRIBE
+    | _permissions("pubsub.topics", "create delete detachSubscription update")
+    | _permissions("pubsub.subscriptions", "create delete update")
+)
+_SHOW_PUBSUB_POLICIES = _permissions("pubsub.topics", "getIamPolicy") | _permissions(
+    "pubsub.subscriptions", "getIamPolicy"
+)
+_GIVE_PUBSUB = _permissions("pubsub.topics", "setIamPolicy") | _permissions(
+    "pubsub.subscriptions", "setIamPolicy"
+)
 
 _EDITOR = (
     _ALL_OBJECTS - _OBJECT_POLICY
@@ -102,7 +121,8 @@ _EDITOR = (
     | _ARTIFACTS
     | _ASSETS
     | _OCCURRENCES
-    | _PUBLISH
+    | _PUBSUB
+    | _SHOW_PUBSUB_POLICIES
 )
 
 ROLES: dict[str, frozenset[str]] = {
@@ -113,7 +133,8 @@ ROLES: dict[str, frozenset[str]] = {
     | _GIVE_BUCKETS
     | _GIVE_ACCOUNTS
     | _ADMINISTER_POOLS
-    | _GIVE_ARTIFACTS,
+    | _GIVE_ARTIFACTS
+    | _GIVE_PUBSUB,
     "roles/editor": _EDITOR,
     # Google's viewers pull through a legacy binding of every new bucket. They lack storage.buckets.get, which
     # the refusal of their push names.
@@ -128,7 +149,8 @@ ROLES: dict[str, frozenset[str]] = {
     | _READ_SERVICES
     | _READ_ARTIFACTS
     | _ASSETS
-    | _OCCURRENCES,
+    | _OCCURRENCES
+    | _READ_PUBSUB,
     "roles/browser": _READ_POLICY,
     "roles/storage.admin": _ALL_OBJECTS | _BUCKETS | _GIVE_BUCKETS | _PROJECT,
     # Without storage.buckets.get a push is refused, as at Google.
@@ -160,6 +182,11 @@ ROLES: dict[str, frozenset[str]] = {
     "roles/containerregistry.ServiceAgent": _PULL
     | _PUBLISH
     | _permissions("storage.objects", "getIamPolicy"),
+    "roles/pubsub.admin": _PUBSUB | _SHOW_PUBSUB_POLICIES | _GIVE_PUBSUB | _PROJECT,
+    "roles/pubsub.editor": _PUBSUB | _PROJECT,
+    "roles/pubsub.viewer": _READ_PUBSUB | _PROJECT,
+    "roles/pubsub.publisher": _PUBLISH,
+    "roles/pubsub.subscriber": _SUBSCRIBE,
     "roles/serviceusage.serviceUsageAdmin": _SERVICES,
     "roles/serviceusage.serviceUsageViewer": _READ_SERVICES,
     "roles/resourcemanager.projectCreator": _permissions("resourcemanager.projects", "create"),
@@ -183,12 +210,15 @@ BUCKET_ROLES = frozenset(role for role in ROLES if role.startswith("roles/storag
 BASIC_ROLES = ("roles/owner", "roles/editor", "roles/viewer")
 
 PROJECT, BUCKET, REPOSITORY, SERVICE_ACCOUNT = "project", "bucket", "repository", "service account"
+TOPIC, SUBSCRIPTION = "topic", "subscription"
 # kind of resource -> (prefixes of the permissions on it, prefix of the names of its roles)
 _GRANTABLE: dict[str, tuple[tuple[str, ...], str]] = {
     PROJECT: (("",), "roles/"),  # on a project and on all that is in it
     BUCKET: (("storage.",), "roles/storage."),
     REPOSITORY: (("artifactregistry.",), "roles/artifactregistry."),
     SERVICE_ACCOUNT: (("iam.serviceAccounts.", "iam.serviceAccountKeys."), "roles/iam.serviceAccount"),
+    TOPIC: (("pubsub.topics.",), "roles/pubsub."),
+    SUBSCRIPTION: (("pubsub.subscriptions.",), "roles/pubsub."),
 }
 
 

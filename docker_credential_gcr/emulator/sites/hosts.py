@@ -83,6 +83,7 @@ GOOGLE_APIS = frozenset(
         "serviceusage.googleapis.com",
         "storage.googleapis.com",
         "artifactregistry.googleapis.com",
+        "pubsub.googleapis.com",
     }
 )
 

@@ -22,9 +22,13 @@ from .columns import metadata as metadata
 from .control_state import control
 from .federation import workload_identity_pools
 from .keys import keys as keys
+from .pubsub import backlog as backlog
+from .pubsub import messages as messages
+from .pubsub import subscriptions as subscriptions
+from .pubsub import topics as topics
 from .users import logins
 
-REVISION = "0011"
+REVISION = "0012"
 
 # Alembic's table: migrations/ brings a database of an earlier revision to this schema.
 alembic_version = Table(

@@ -16,15 +16,22 @@ def merge_fields(call: Call, current: Mapping[str, Any], message: Message) -> di
 
     Without a mask, and with `*`: see `list_paths`. Raises InvalidArgument.
     """
-    merged, mask = dict(current), call.query.get("updateMask", "")
-    for path in list_paths(mask, call.body, message):
-        _set(merged, call.body, path)
+    return merge_message(call.query.get("updateMask", ""), call.body, current, message)
+
+
+def merge_message(
+    mask: str, body: Mapping[str, Any], current: Mapping[str, Any], message: Message
+) -> dict[str, Any]:
+    """Returns `current` with the fields that a mask names taken from `body`. Raises InvalidArgument."""
+    merged = dict(current)
+    for path in list_paths(mask, body, message):
+        _set(merged, body, path)
     for name, field in message.items():
         if not isinstance(field, Fixed):
             continue
         if merged.get(name) != current.get(name):
             raise InvalidArgument(f"Invalid update mask: the field {name!r} cannot be changed.")
-        if mask in ("", "*") and call.body.get(name) and call.body[name] != current.get(name):
+        if mask in ("", "*") and body.get(name) and body[name] != current.get(name):
             raise InvalidArgument(f"The field {name!r} cannot be changed.")
     return merged
 

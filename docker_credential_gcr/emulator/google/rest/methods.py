@@ -19,7 +19,7 @@ from docker_credential_gcr.emulator.identity.principal import Principal
 from .calls import Call, get_caller
 from .message_schema import Message
 from .query_parameters import normalize_names
-from .request_bodies import read_json
+from .request_bodies import MAX_JSON_SIZE, read_json
 
 # JSON, or a response in another form; None is a response without content.
 Result = Response | Mapping[str, Any] | None
@@ -41,10 +41,17 @@ class Method:
     """
 
     def __init__(
-        self, work: Work, parameters: tuple[str, ...], body: Message | None, identify: Identify
+        self,
+        work: Work,
+        parameters: tuple[str, ...],
+        body: Message | None,
+        identify: Identify,
+        size: int = MAX_JSON_SIZE,
     ) -> None:
+        """`size` is the body's maximum, in bytes."""
         self._work = work
         self._identify = identify
+        self._size = size
         self.parameters = parameters
         self.body = body
         update_wrapper(self, work)
@@ -54,7 +61,7 @@ class Method:
         if self.body is not None:
             request = normalize_names(request, self.parameters)
         caller = await self._identify(request, services)
-        body = await read_json(request, self.body) if request.method in _WITH_BODY else {}
+        body = await read_json(request, self.body, self._size) if request.method in _WITH_BODY else {}
         answer = await self._work(Call(request, services, caller, body))
         if answer is None:
             return Response(status_code=204)
@@ -62,10 +69,13 @@ class Method:
 
 
 def method(
-    *parameters: str, body: Message | None = NO_BODY, identify: Identify = get_caller
+    *parameters: str,
+    body: Message | None = NO_BODY,
+    identify: Identify = get_caller,
+    size: int = MAX_JSON_SIZE,
 ) -> Callable[[Work], Method]:
     """Returns the decorator of a coroutine function that answers a call."""
-    return lambda work: Method(work, parameters, body, identify)
+    return lambda work: Method(work, parameters, body, identify, size)
 
 
 def _on_connection(

@@ -18,12 +18,14 @@ _DEADLINE_S = 30
 _FORM = "application/x-www-form-urlencoded"
 
 
-async def read_json(request: Request, message: Message | None = None) -> dict[str, Any]:
-    """Returns the JSON object in the body; with a message, by the message's names.
+async def read_json(
+    request: Request, message: Message | None = None, size: int = MAX_JSON_SIZE
+) -> dict[str, Any]:
+    """Returns the JSON object in the body, of at most `size` bytes; with a message, by the message's names.
 
     An empty body is an empty object. Raises InvalidArgument, BodyTooLarge, BodyTooSlow.
     """
-    body = await _read(request, MAX_JSON_SIZE)
+    body = await _read(request, size)
     try:
         document = strict_json.decode(body or b"{}")
     except strict_json.InvalidJson as error:

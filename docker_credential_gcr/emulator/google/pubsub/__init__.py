@@ -1,0 +1,1 @@
+"""Cloud Pub/Sub (pubsub.googleapis.com): topics, subscriptions and their messages."""
