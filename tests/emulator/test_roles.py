@@ -31,6 +31,7 @@ STORAGE = f"/storage/v1/b/{BUCKET}"
 OBJECT = f"{STORAGE}/o/containers%2Fimages%2Fsha256:0"
 STALE = {"etag": "c3RhbGU=", "bindings": []}
 ETAG = {"policy": STALE}
+MESSAGE = {"messages": [{"data": "YQ=="}]}
 
 # name: (method, path, body, the status for an allowed caller, the permission). The request names a resource
 # that does not exist or an old etag, so that it changes nothing: an allowed caller gets 404, 409 or 412.
@@ -98,6 +99,17 @@ CALLS: dict[str, tuple[str, str, object, int, str]] = {
         "artifactregistry.tags.update",
     ),
     "i.untag": ("DELETE", f"{REPOSITORY}/packages/x/tags/v1", None, 404, "artifactregistry.tags.delete"),
+    "t.list": ("GET", f"{PROJECT}/topics", None, 200, "pubsub.topics.list"),
+    "t.create": ("PUT", f"{PROJECT}/topics/gcr", {}, 409, "pubsub.topics.create"),
+    "t.publish": ("POST", f"{PROJECT}/topics/none:publish", MESSAGE, 404, "pubsub.topics.publish"),
+    "t.share": ("POST", f"{PROJECT}/topics/gcr:setIamPolicy", ETAG, 409, "pubsub.topics.setIamPolicy"),
+    "s.pull": (
+        "POST",
+        f"{PROJECT}/subscriptions/none:pull",
+        {"maxMessages": 1},
+        404,
+        "pubsub.subscriptions.consume",
+    ),
 }
 # name: the same for requests to a registry. Artifact Registry asks for the right to delete in a deletion, not
 # before it gives a token for one.
@@ -119,18 +131,19 @@ REQUESTS = {
 _READER = "r.get i.list pkg.pull"
 _WRITER = f"{_READER} i.tag pkg.push"
 _KEEPER = f"{_WRITER} i.untag pkg.delete"
+_PUBSUB = "t.list t.create t.publish s.pull"
 _EDITOR = (
     f"p.get p.policy analyze occurrences services switch accounts keys buckets b.create b.get b.update "
-    f"b.policy o.list o.get o.delete pull push delete r.create r.policy {_KEEPER}"
+    f"b.policy o.list o.get o.delete pull push delete r.create r.policy {_KEEPER} {_PUBSUB}"
 )
 _PULL = "o.list o.get pull"
 _PUSH = f"{_PULL} b.get o.delete push delete"
 _OBJECTS = f"{_PULL} o.delete delete"
 # role: the calls that it allows when it is granted on the project, and so on everything in it.
 ON_PROJECT = {
-    "owner": f"{_EDITOR} p.share p.delete b.share r.share",
+    "owner": f"{_EDITOR} p.share p.delete b.share r.share t.share",
     "editor": _EDITOR,
-    "viewer": f"p.get p.policy analyze occurrences services accounts buckets {_PULL} {_READER}",
+    "viewer": f"p.get p.policy analyze occurrences services accounts buckets t.list {_PULL} {_READER}",
     "browser": "p.get p.policy",
     "storage.admin": f"p.get buckets b.create b.update b.policy b.share {_PUSH}",
     "storage.objectAdmin": f"p.get {_OBJECTS}",
@@ -149,7 +162,12 @@ ON_PROJECT = {
         f"analyze p.get p.policy r.create r.get r.policy r.share pkg.pull pkg.push {_PULL}"
     ),
     "containeranalysis.occurrences.viewer": "occurrences",
-    "containerregistry.ServiceAgent": _PULL,
+    "containerregistry.ServiceAgent": f"t.publish {_PULL}",
+    "pubsub.admin": f"p.get {_PUBSUB} t.share",
+    "pubsub.editor": f"p.get {_PUBSUB}",
+    "pubsub.viewer": "p.get t.list",
+    "pubsub.publisher": "t.publish",
+    "pubsub.subscriber": "s.pull",
     "serviceusage.serviceUsageAdmin": "services switch",
     "serviceusage.serviceUsageViewer": "services",
     "resourcemanager.projectCreator": "",
@@ -203,6 +221,7 @@ SCOPES = {
     "cloudplatformprojects.readonly": "p.get p.policy",
     "service.management": "services switch",
     "iam": "accounts keys",
+    "pubsub": f"{_PUBSUB} t.share",
     "userinfo.email": "",
 }
 
@@ -309,6 +328,8 @@ def refuse(name: str, member: str | None, permission: str) -> tuple[int, str]:
         return (401 if member is None else 403), text
     if member is None:
         return 401, CREDENTIALS
+    if permission.startswith("pubsub."):
+        return 403, "User not authorized to perform this action."
     if permission.startswith("serviceusage."):
         return 403, f"Permission denied to {'list services' if name == 'services' else 'enable service [x]'}"
     if permission.startswith("artifactregistry."):

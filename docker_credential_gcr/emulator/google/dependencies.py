@@ -31,7 +31,7 @@ class GoogleServices:
     id_tokens: IdTokenSigner
     # Of new projects.
     registry_kind: RegistryKind
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     # Counts subscriptions or messages by what became of them: telemetry.metrics.PUBSUB.
     count_pubsub: Callable[[str, int], None] = lambda _result, _count: None
     # One request at a time reads bytes to compute the hashes of objects.

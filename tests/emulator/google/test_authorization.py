@@ -29,6 +29,8 @@ OBJECT = f"{BUCKET}/o/containers%2Fimages%2Fsha256:0"
 LOCATION = f"{V1}/locations/us"
 REPOSITORY = f"{LOCATION}/repositories/images"
 PACKAGE = f"{REPOSITORY}/packages/app"
+TOPIC, SUBSCRIPTION = f"{V1}/topics/news", f"{V1}/subscriptions/builds"
+ACKNOWLEDGED = {"ackIds": ["MTox"]}
 PROJECTS = "resourcemanager.projects"
 POOLS = f"{V1}/locations/global/workloadIdentityPools"
 SEARCH = ":searchAllResources?assetTypes=storage.googleapis.com/Bucket"
@@ -168,6 +170,33 @@ CALLS = [
     ("GET", f"{PACKAGE}/tags/v1", None, "artifactregistry.tags.get"),
     ("PATCH", f"{PACKAGE}/tags/v1", {"version": "x/versions/y"}, "artifactregistry.tags.update"),
     ("DELETE", f"{PACKAGE}/tags/v1", None, "artifactregistry.tags.delete"),
+    ("GET", f"{V1}/topics", None, "pubsub.topics.list"),
+    ("PUT", f"{V1}/topics/more", {}, "pubsub.topics.create"),
+    ("GET", TOPIC, None, "pubsub.topics.get"),
+    ("PATCH", TOPIC, {"topic": {}, "updateMask": "labels"}, "pubsub.topics.update"),
+    ("DELETE", TOPIC, None, "pubsub.topics.delete"),
+    ("GET", f"{TOPIC}/subscriptions", None, "pubsub.topics.get"),
+    ("POST", f"{TOPIC}:publish", {"messages": [{"data": "YQ=="}]}, "pubsub.topics.publish"),
+    ("GET", f"{TOPIC}:getIamPolicy", None, "pubsub.topics.getIamPolicy"),
+    ("POST", f"{TOPIC}:setIamPolicy", POLICY, "pubsub.topics.setIamPolicy"),
+    ("GET", f"{V1}/subscriptions", None, "pubsub.subscriptions.list"),
+    ("PUT", f"{V1}/subscriptions/more", {"topic": TOPIC.removeprefix("/v1/")}, "pubsub.subscriptions.create"),
+    ("GET", SUBSCRIPTION, None, "pubsub.subscriptions.get"),
+    (
+        "PATCH",
+        SUBSCRIPTION,
+        {"subscription": {}, "updateMask": "labels"},
+        "pubsub.subscriptions.update",
+    ),
+    ("DELETE", SUBSCRIPTION, None, "pubsub.subscriptions.delete"),
+    ("POST", f"{SUBSCRIPTION}:pull", {"maxMessages": 1}, "pubsub.subscriptions.consume"),
+    ("POST", f"{SUBSCRIPTION}:acknowledge", ACKNOWLEDGED, "pubsub.subscriptions.consume"),
+    ("POST", f"{SUBSCRIPTION}:modifyAckDeadline", ACKNOWLEDGED, "pubsub.subscriptions.consume"),
+    ("POST", f"{SUBSCRIPTION}:modifyPushConfig", {}, "pubsub.subscriptions.update"),
+    ("POST", f"{SUBSCRIPTION}:seek", {"time": "2026-01-01T00:00:00Z"}, "pubsub.subscriptions.consume"),
+    ("POST", f"{SUBSCRIPTION}:detach", {}, "pubsub.topics.detachSubscription"),
+    ("GET", f"{SUBSCRIPTION}:getIamPolicy", None, "pubsub.subscriptions.getIamPolicy"),
+    ("POST", f"{SUBSCRIPTION}:setIamPolicy", POLICY, "pubsub.subscriptions.setIamPolicy"),
 ]
 # These need no permission: the response depends on the caller.
 OPEN = {
@@ -198,6 +227,8 @@ OPEN = {
     "/v3/projects/{project}:testIamPermissions",
     "/v1/projects/{project}/locations/{location}/repositories/{repository}:testIamPermissions",
     "/v1/projects/{project}/serviceAccounts/{account}:testIamPermissions",
+    "/v1/projects/{project}/topics/{topic}:testIamPermissions",
+    "/v1/projects/{project}/subscriptions/{subscription}:testIamPermissions",
     "/v1/projects/{project}/serviceAccounts/{account}/allowedLocations",
     "/v1/projects/{project}/locations/global/workloadIdentityPools/{pool}/allowedLocations",
     "/v1/projects/{project}/locations/global/workloadIdentityPools/{pool}/operations/{operation}",
@@ -244,6 +275,8 @@ def prepare(apis: Apis) -> None:
     assert apis.call("POST", "/storage/v1/b?project=my-project", {"name": "my-bucket"}).status == 200
     path = f"{LOCATION}/repositories?repositoryId=images"
     assert apis.call("POST", path, {"format": "DOCKER"}).status == 200
+    assert apis.call("PUT", TOPIC, {}).status == 200
+    assert apis.call("PUT", SUBSCRIPTION, {"topic": TOPIC.removeprefix("/v1/")}).status == 200
 
 
 def format_refusal(path: str, permission: str) -> tuple[str, str | None]:
@@ -262,6 +295,8 @@ def format_refusal(path: str, permission: str) -> tuple[str, str | None]:
         name = next(place for place in (REPOSITORY, LOCATION, V1) if named.startswith(place))
         place = f"//artifactregistry.googleapis.com/{name.removeprefix('/v1/')}"
         return f"Permission '{permission}' denied on resource '{place}' (or it may not exist).", "yes"
+    if permission.startswith("pubsub."):
+        return "User not authorized to perform this action.", "yes"
     if permission.startswith("serviceusage."):
         verb, name = permission.rpartition(".")[2], re.search("services/([a-z.]+)", path)
         what = f"service [{name[1]}]" if name else "service [a]" if verb == "enable" else "services"

@@ -17,6 +17,7 @@ _BUCKET = "/storage/v1/b/{bucket}"
 _REPOSITORIES = f"{_V1}/locations/{{location}}/repositories"
 _REPOSITORY = f"{_REPOSITORIES}/{{repository}}"
 _PACKAGE = f"{_REPOSITORY}/packages/{{package}}"
+_TOPIC, _SUBSCRIPTION = f"{_V1}/topics/{{topic}}", f"{_V1}/subscriptions/{{subscription}}"
 _VERSION = f"{_PACKAGE}/versions/{{version}}".removeprefix("/v1/")
 
 
@@ -42,6 +43,14 @@ _BINDINGS = [
 _POLICY = {"version": 3, "bindings": _BINDINGS}
 _OWN_BINDINGS = [{"role": "roles/iam.serviceAccountUser", "members": ["user:ada@example.com"]}]
 _IMAGE_BINDINGS = [{"role": "roles/artifactregistry.reader", "members": ["user:ada@example.com"]}]
+_TOPIC_BINDINGS = [{"role": "roles/pubsub.publisher", "members": ["user:ada@example.com"]}]
+_SUBSCRIPTION_BINDINGS = [{"role": "roles/pubsub.subscriber", "members": ["user:ada@example.com"]}]
+_SUBSCRIPTION_SETTINGS = {
+    "ackDeadlineSeconds": 10,
+    "labels": {"a": "b"},
+    "expirationPolicy": {"ttl": "2678400s"},
+    "retryPolicy": {"minimumBackoff": "10s", "maximumBackoff": "600s"},
+}
 # https://www.rfc-editor.org/rfc/rfc7517#appendix-A.1
 KEYS = {
     "keys": [
@@ -208,6 +217,29 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("PATCH", f"/v1/{_VERSION}"): Example({"annotations": {"a": "b"}}),
     ("POST", f"{_PACKAGE}/tags"): Example({"version": _VERSION}, "tagId=v2"),
     ("PATCH", f"{_PACKAGE}/tags/{{tag}}"): Example({"version": _VERSION}),
+    ("PUT", _TOPIC): Example({"labels": {"a": "b"}, "messageRetentionDuration": "600s"}),
+    ("PATCH", _TOPIC): Example({"topic": {"labels": {"a": "b"}}, "updateMask": "labels"}),
+    ("POST", f"{_TOPIC}:publish"): Example(
+        {"messages": [{"data": "YQ==", "attributes": {"a": "b"}, "orderingKey": "k"}]}
+    ),
+    ("POST", f"{_TOPIC}:setIamPolicy"): Example({"policy": {"version": 1, "bindings": _TOPIC_BINDINGS}}),
+    ("POST", f"{_TOPIC}:testIamPermissions"): Example({"permissions": ["pubsub.topics.get"]}),
+    ("PUT", _SUBSCRIPTION): Example({"topic": "projects/my-project/topics/news", **_SUBSCRIPTION_SETTINGS}),
+    ("PATCH", _SUBSCRIPTION): Example(
+        {
+            "subscription": _SUBSCRIPTION_SETTINGS,
+            "updateMask": "ackDeadlineSeconds,labels,expirationPolicy,retryPolicy",
+        }
+    ),
+    ("POST", f"{_SUBSCRIPTION}:pull"): Example({"maxMessages": 1, "returnImmediately": True}),
+    ("POST", f"{_SUBSCRIPTION}:acknowledge"): Example({"ackIds": ["MTox"]}),
+    ("POST", f"{_SUBSCRIPTION}:modifyAckDeadline"): Example({"ackIds": ["MTox"], "ackDeadlineSeconds": 10}),
+    ("POST", f"{_SUBSCRIPTION}:modifyPushConfig"): Example({"pushConfig": {}}),
+    ("POST", f"{_SUBSCRIPTION}:seek"): Example({"time": "2026-01-01T00:00:00Z"}),
+    ("POST", f"{_SUBSCRIPTION}:setIamPolicy"): Example(
+        {"policy": {"version": 1, "bindings": _SUBSCRIPTION_BINDINGS}}
+    ),
+    ("POST", f"{_SUBSCRIPTION}:testIamPermissions"): Example({"permissions": ["pubsub.subscriptions.get"]}),
     ("PUT", "/_emulator/faults"): Example(
         {
             "faults": [
@@ -256,6 +288,8 @@ EXAMPLES: dict[tuple[str, str], Example] = {
 # Routes without a body, and those that a walk cannot call repeatedly.
 WITHOUT_BODY = {
     ("POST", f"{ACCOUNT_PATH}/keys"): "makes an RSA key each time, and reads two words of a fixed list",
+    ("POST", f"{_SUBSCRIPTION}:detach"): "takes none, and detaches for ever",
     ("POST", "/_emulator/reset"): "takes none, and forgets everything",
     ("POST", "/_emulator/accessTokens"): "takes none",
 }
+CREATING = {("PUT", _TOPIC), ("PUT", _SUBSCRIPTION)}

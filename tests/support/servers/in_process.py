@@ -46,6 +46,8 @@ class InProcess:
             "repository": "repo",
             "package": "app",
             "tag": "v1",
+            "topic": "news",
+            "subscription": "builds",
             "service": "storage.googleapis.com",
             "operation": "acf.x",
         }
@@ -84,6 +86,9 @@ class InProcess:
         }
         self.call("POST", f"{POOLS}/outside/providers?workloadIdentityPoolProviderId=issuer", provider)
         self.call("POST", f"{REPOSITORIES}?repositoryId=repo", {"format": "DOCKER"})
+        self.call("PUT", "/v1/projects/my-project/topics/news", {})
+        topic = {"topic": "projects/my-project/topics/news"}
+        self.call("PUT", "/v1/projects/my-project/subscriptions/builds", topic)
         self.places["version"] = self._push("us-docker.pkg.dev/my-project/repo/app")
         self.places["image"] = f"app@{self.places['version']}"
         self._push("my-project/app")

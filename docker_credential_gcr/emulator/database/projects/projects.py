@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from docker_credential_gcr.emulator.database.engine.statement import insert_new
+from docker_credential_gcr.emulator.database.pubsub import topics
 from docker_credential_gcr.emulator.database.schema import projects
 from docker_credential_gcr.emulator.identity.redirection import DEFAULT_KIND, RegistryKind
 
@@ -56,7 +57,10 @@ def create(
     kind: RegistryKind = DEFAULT_KIND,
     now: float,
 ) -> Project:
-    """Creates a project with a new number. Raises AlreadyExists."""
+    """Creates a project with a new number; with the topic `gcr` if it has Container Registry.
+
+    Raises AlreadyExists.
+    """
     # Twelve digits, as newer projects have at Google.
     number = str(10**11 + secrets.randbelow(9 * 10**11))
     values = {
@@ -69,6 +73,8 @@ def create(
         "registry_kind": kind.value,
     }
     row_id = insert_new(connection, _INSERT, values, project_id)
+    if kind is RegistryKind.CONTAINER_REGISTRY:
+        topics.ensure_gcr(connection, row_id)
     return Project(row_id, project_id, number, name, int(now), labels or {}, None, parent)
 
 

@@ -7,7 +7,7 @@ nothing. https://cloud.google.com/pubsub/docs/pull
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, exists, func, or_, select, update
@@ -163,7 +163,7 @@ def deliver(
         due_ms = now_ms + subscription.deadline_ms + subscription.find_delay_ms(attempts)
         values = {**_name_row(subscription, found.row), "new_lease": lease, "new_due_ms": due_ms}
         connection.execute(_LEASE, values)
-        delivered.append(Delivery(*row[:-1], attempts, lease))
+        delivered.append(replace(found, attempts=attempts, lease=lease))
     return delivered
 
 

@@ -33,7 +33,7 @@ class NewMessage:
     def size(self) -> int:
         """Returns the bytes that count for limits."""
         texts = (self.ordering_key, *self.attributes, *self.attributes.values())
-        return len(self.data) * 3 // 4 + sum(len(text.encode()) for text in texts)
+        return len(self.data) * 3 // 4 - self.data.count("=") + sum(len(text.encode()) for text in texts)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """Subscriptions of Pub/Sub."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from docker_credential_gcr.emulator.database.engine.statement import insert_new
 from docker_credential_gcr.emulator.database.schema import policies, projects, subscriptions, topics
@@ -45,7 +45,7 @@ _LIST = (
     .limit(bindparam("count"))
 )
 _OF_TOPIC = (
-    _SELECT.where(subscriptions.c.topic == bindparam("of_topic"), subscriptions.c.is_detached.is_not(True))
+    _SELECT.where(subscriptions.c.topic == bindparam("of_topic"), subscriptions.c.is_detached == bindparam("detached"))
     .order_by(subscriptions.c.id)
     .limit(bindparam("count"))
 )
@@ -163,7 +163,7 @@ def list_page(connection: Connection, project: int, after: str, count: int) -> l
 
 def list_of_topic(connection: Connection, topic: int) -> list[Subscription]:
     """Returns the subscriptions of a topic that are not detached."""
-    return _list(connection, _OF_TOPIC, of_topic=topic, count=MAX_OF_TOPIC)
+    return _list(connection, _OF_TOPIC, of_topic=topic, detached=False, count=MAX_OF_TOPIC)
 
 
 def list_dead_lettering(connection: Connection, topic_name: str) -> list[Subscription]:
@@ -248,7 +248,7 @@ def _list(connection: Connection, statement: Any, **values: object) -> list[Subs
     return [_read(row) for row in connection.execute(statement, values)]
 
 
-def _read(row: Row[Any]) -> Subscription:
+def _read(row: Sequence[Any]) -> Subscription:
     row_id, project, project_id, subscription_id, topic, topic_project, topic_id, settings, is_detached = row
     name = DELETED_TOPIC if topic is None else f"projects/{topic_project}/topics/{topic_id}"
     return Subscription(

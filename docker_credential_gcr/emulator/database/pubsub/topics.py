@@ -10,7 +10,7 @@ from docker_credential_gcr.emulator.database.engine import dialect
 from docker_credential_gcr.emulator.database.engine.statement import insert_new
 from docker_credential_gcr.emulator.database.schema import policies, projects, topics
 
-# The topic of Google's registries. https://cloud.google.com/container-registry/docs/configuring-notifications
+# The registries publish to it. https://cloud.google.com/container-registry/docs/configuring-notifications
 GCR = "gcr"
 
 _SELECT = select(

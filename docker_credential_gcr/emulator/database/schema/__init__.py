@@ -28,7 +28,7 @@ from .pubsub import subscriptions as subscriptions
 from .pubsub import topics as topics
 from .users import logins
 
-REVISION = "0012"
+REVISION = "0013"
 
 # Alembic's table: migrations/ brings a database of an earlier revision to this schema.
 alembic_version = Table(

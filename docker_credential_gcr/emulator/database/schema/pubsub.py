@@ -48,7 +48,7 @@ messages = Table(
 )
 
 # The messages that a subscription keeps: those that are not acknowledged, and acknowledged ones if they are
-# retained. A message is delivered from `due_ms` on; `lease` is the nonce of its last ackId, null after a nack.
+# retained. It is delivered from `due_ms` on; `lease` is the nonce of its last ackId, null after a nack.
 backlog = Table(
     "backlog",
     metadata,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.projects import enabled_apis, policies
 from docker_credential_gcr.emulator.database.projects.projects import Project
+from docker_credential_gcr.emulator.database.pubsub import topics
 from docker_credential_gcr.emulator.google.authorization import get_project
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument, NotFound
@@ -18,7 +19,12 @@ from docker_credential_gcr.emulator.google.rest.long_running import create_opera
 from docker_credential_gcr.emulator.google.rest.message_schema import VALUE, List
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, writes
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page, skip_to_page
-from docker_credential_gcr.emulator.identity.google_services import AGENTS, SERVICES, is_service
+from docker_credential_gcr.emulator.identity.google_services import (
+    AGENTS,
+    CONTAINER_REGISTRY,
+    SERVICES,
+    is_service,
+)
 from docker_credential_gcr.emulator.identity.policy import grant
 
 _TYPE = "type.googleapis.com/google.api.serviceusage.v1."
@@ -110,6 +116,8 @@ def _check_name(name: object) -> str:
 def _enable(connection: Connection, project: Project, names: list[str]) -> None:
     for name in names:
         enabled_apis.switch(connection, project, name, on=True)
+        if name == CONTAINER_REGISTRY:
+            topics.ensure_gcr(connection, project.id)
         if name in AGENTS:
             agent, resource = AGENTS[name], f"projects/{project.project_id}"
             policy = policies.find(connection, resource)

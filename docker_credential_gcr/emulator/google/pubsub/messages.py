@@ -1,4 +1,4 @@
-"""Messages of Pub/Sub in JSON: {"data": base64, "attributes": {…}, "messageId", "publishTime", "orderingKey"}
+"""Messages of Pub/Sub in JSON: {"data": base64, "attributes": {…}, "messageId", "publishTime"}
 
 https://cloud.google.com/pubsub/docs/reference/rest/v1/PubsubMessage
 """

@@ -1,4 +1,4 @@
-"""Pub/Sub's API methods: as those of all APIs, after the subscriptions that nobody used have expired."""
+"""Pub/Sub's API methods: as those of all APIs, after expired subscriptions were deleted."""
 
 import logging
 from functools import partial

@@ -29,6 +29,8 @@ NAMES = {
     "repository": "images",
     "package": "app",
     "tag": "v1",
+    "topic": "news",
+    "subscription": "builds",
     "service": "containerregistry.googleapis.com",
     "operation": "none",
     "folder": "1",
@@ -43,6 +45,8 @@ ANALYSIS = (
 ACCOUNT = "/v1/projects/{project}/serviceAccounts/{account}"
 POOLS = "/v1/projects/{project}/locations/global/workloadIdentityPools"
 IMAGES = "/v1/projects/{project}/locations/{location}/repositories/{repository}"
+TOPIC = "/v1/projects/{project}/topics/{topic}"
+SUBSCRIPTION = "/v1/projects/{project}/subscriptions/{subscription}"
 VERSION = "projects/my-project/locations/us/repositories/images/packages/app/versions/{digest}"
 # route: (query, body), if it needs any
 REQUESTS: dict[str, tuple[str, Any]] = {
@@ -80,6 +84,16 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     f"POST {IMAGES}/packages/{{package}}/versions:batchDelete": ("", {"names": [VERSION]}),
     f"POST {IMAGES}/packages/{{package}}/tags": ("tagId=v2", {"version": VERSION}),
     f"PATCH {IMAGES}/packages/{{package}}/tags/{{tag}}": ("updateMask=version", {"version": VERSION}),
+    f"PATCH {TOPIC}": ("", {"topic": {}, "updateMask": "labels"}),
+    f"POST {TOPIC}:publish": ("", {"messages": [{"data": "YQ=="}]}),
+    f"POST {TOPIC}:setIamPolicy": ("", POLICY),
+    f"PUT {SUBSCRIPTION}": ("", {"topic": "projects/my-project/topics/news"}),
+    f"PATCH {SUBSCRIPTION}": ("", {"subscription": {}, "updateMask": "labels"}),
+    f"POST {SUBSCRIPTION}:pull": ("", {"maxMessages": 1, "returnImmediately": True}),
+    f"POST {SUBSCRIPTION}:acknowledge": ("", {"ackIds": ["MTox"]}),
+    f"POST {SUBSCRIPTION}:modifyAckDeadline": ("", {"ackIds": ["MTox"]}),
+    f"POST {SUBSCRIPTION}:seek": ("", {"time": "2026-01-01T00:00:00Z"}),
+    f"POST {SUBSCRIPTION}:setIamPolicy": ("", POLICY),
 }
 ASKED = {"permissions": ["resourcemanager.projects.get", "resourcemanager.projects.update"]}
 SEEN = {"permissions": ["resourcemanager.projects.get"]}
@@ -104,6 +118,13 @@ ANSWERED: dict[str, tuple[str, Any, int, Any]] = {
     f"POST {IMAGES}:testIamPermissions": (
         "",
         {"permissions": ["artifactregistry.repositories.get"]},
+        200,
+        {},
+    ),
+    f"POST {TOPIC}:testIamPermissions": ("", {"permissions": ["pubsub.topics.get"]}, 200, {}),
+    f"POST {SUBSCRIPTION}:testIamPermissions": (
+        "",
+        {"permissions": ["pubsub.subscriptions.get"]},
         200,
         {},
     ),
@@ -152,6 +173,9 @@ class Walk:
         apis.call("POST", "/storage/v1/b?project=my-project", {"name": BUCKET})
         path = "/v1/projects/my-project/locations/us/repositories?repositoryId=images"
         apis.call("POST", path, {"format": "DOCKER"})
+        apis.call("PUT", "/v1/projects/my-project/topics/news", {})
+        topic = {"topic": "projects/my-project/topics/news"}
+        apis.call("PUT", "/v1/projects/my-project/subscriptions/builds", topic)
         digest = apis.push(BUCKET, "my-project/app", b"layer")
         assert apis.push("us~my-project~images", "my-project/images/app", b"layer") == digest
         self._names = {
