@@ -93,7 +93,7 @@ class Emulator:
         check_late()
         self._settings = settings
         self._directory = directory
-        counts = counts or ProcessCounts()
+        self._counts = counts = counts or ProcessCounts()
         self._middleware = MiddlewareStack(settings, counts, is_stopping, refuse=_refuse)
         self.clock = Clock()
         self._instance = CurrentInstance(settings.instance)
@@ -293,4 +293,5 @@ class Emulator:
             id_tokens=self._id_tokens,
             registry_kind=self._settings.registry,
             limits=self._settings.limits,
+            count_pubsub=self._counts.count_pubsub,
         )

@@ -32,7 +32,7 @@ class GoogleServices:
     # Of new projects.
     registry_kind: RegistryKind
     limits: Limits = field(default_factory=Limits)
-    # Counts subscriptions or messages by what became of them: telemetry.metrics.PUBSUB.
+    # Counts messages or subscriptions of Pub/Sub by what became of them.
     count_pubsub: Callable[[str, int], None] = lambda _result, _count: None
     # One request at a time reads bytes to compute the hashes of objects.
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))

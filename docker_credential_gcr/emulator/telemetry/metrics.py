@@ -21,6 +21,7 @@ HELP = {
     "gcr_emulator_requests_in_flight": "Requests being answered.",
     "gcr_emulator_commit_duration_seconds": "Transactions of the database.",
     "gcr_emulator_writes": "Writes in these transactions, each of which takes all that are queued.",
+    "gcr_emulator_pubsub": "Messages that Pub/Sub dropped, and subscriptions that expired.",
 }
 LABELS = ("site", "method", "route")
 
@@ -82,6 +83,9 @@ class Counts(Protocol):
     def count_commit(self, writes: int, seconds: float) -> None:
         """Counts a transaction with that number of writes."""
 
+    def count_pubsub(self, result: str, count: int) -> None:
+        """Counts messages or subscriptions of Pub/Sub by what became of them."""
+
     def describe(self) -> "Iterator[Metric]":
         """Yields each metric of HELP."""
 
@@ -94,6 +98,7 @@ class ProcessCounts:
     in_flight: int = 0
     commits: Histogram = field(default_factory=Histogram)
     writes: int = 0
+    pubsub: dict[str, int] = field(default_factory=dict)
 
     def count_request(self, kind: Kind, seconds: float, received: int, sent: int) -> None:
         """Counts a request that was answered."""
@@ -108,6 +113,10 @@ class ProcessCounts:
         """Counts a transaction with that number of writes."""
         self.commits.observe(seconds)
         self.writes += writes
+
+    def count_pubsub(self, result: str, count: int) -> None:
+        """Counts messages or subscriptions of Pub/Sub by what became of them."""
+        self.pubsub[result] = self.pubsub.get(result, 0) + count
 
     def describe(self) -> "Iterator[Metric]":
         """Yields each metric of HELP."""
@@ -138,6 +147,11 @@ class ProcessCounts:
         commits.add_metric([], _format_buckets(self.commits), self.commits.total)
         yield commits
         yield CounterMetricFamily("gcr_emulator_writes", HELP["gcr_emulator_writes"], value=self.writes)
+        name = "gcr_emulator_pubsub"
+        lost = CounterMetricFamily(name, HELP[name], labels=["result"])
+        for result, count in sorted(self.pubsub.items()):
+            lost.add_metric([result], count)
+        yield lost
 
     def _merge_statuses(self) -> dict[tuple[str, str, str], Series]:
         merged: dict[tuple[str, str, str], Series] = {}

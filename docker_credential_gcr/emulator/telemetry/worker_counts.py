@@ -71,6 +71,7 @@ class WorkerCounts:
         self._durations = create(Histogram, durations, LABELS, buckets=LATENCIES)
         self._commits = create(Histogram, "gcr_emulator_commit_duration_seconds", buckets=LATENCIES)
         self._writes = create(Counter, "gcr_emulator_writes")
+        self._pubsub = create(Counter, "gcr_emulator_pubsub", ("result",))
         self._gauge = create(Gauge, "gcr_emulator_requests_in_flight", multiprocess_mode="livesum")
         self._in_flight = 0
         # Finding the children by their labels takes longer than counting.
@@ -103,6 +104,10 @@ class WorkerCounts:
         """Counts a transaction with that number of writes."""
         self._commits.observe(seconds)
         self._writes.inc(writes)
+
+    def count_pubsub(self, result: str, count: int) -> None:
+        """Counts messages or subscriptions of Pub/Sub by what became of them."""
+        self._pubsub.labels(result).inc(count)
 
     def describe(self) -> "Iterator[Metric]":
         """Yields each metric of HELP, for all workers."""

@@ -92,6 +92,7 @@ def count(counts, number):
         counts.count_request((GET, 200), 0.25, 1, 2)
         counts.count_request((GET, 200 + number), 4.0, 3, 4)
         counts.count_commit(number, 0.5)
+        counts.count_pubsub("dropped", number)
 
 
 def test_any_worker_tells_the_sum_of_all_under_the_names_and_labels_of_one(make_worker):

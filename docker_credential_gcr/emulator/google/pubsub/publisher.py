@@ -28,9 +28,7 @@ async def publish_batch(
     published = await services.database.write(
         lambda connection: publish(connection, find_topic(connection), batch, now_ms, services.bounds)
     )
-    for name, count in published.dropped.items():
-        services.count_pubsub("dropped", count)
-        tell_dropped(name, count)
+    tell_dropped(services, published.dropped)
     return published.message_ids
 
 
@@ -41,13 +39,15 @@ def publish(
     return publishing.publish(connection, topic, batch, now_ms=now_ms, wants=matches, bounds=bounds)
 
 
-def tell_dropped(name: str, count: int) -> None:
-    """Writes to the log that a subscription has lost messages."""
-    _logger.warning(
-        "%s keeps no more messages: its oldest %d were dropped (--limit pubsub_messages, pubsub_size)",
-        name,
-        count,
-    )
+def tell_dropped(services: GoogleServices, dropped: Mapping[str, int]) -> None:
+    """Counts the messages that subscriptions have lost, and writes them to the log, after the commit."""
+    for name, count in dropped.items():
+        services.count_pubsub("dropped", count)
+        _logger.warning(
+            "%s keeps no more messages: its oldest %d were dropped (--limit pubsub_messages, pubsub_size)",
+            name,
+            count,
+        )
 
 
 def has_dead_letters(connection: Connection, subscription: Subscription, now_ms: int) -> bool:
@@ -58,16 +58,21 @@ def has_dead_letters(connection: Connection, subscription: Subscription, now_ms:
 
 def forward_dead_letters(
     connection: Connection, subscription: Subscription, now_ms: int, bounds: Bounds
-) -> None:
-    """Forwards messages that were delivered too often, from the subscription and to its topic."""
+) -> Mapping[str, int]:
+    """Forwards messages that were delivered too often, from the subscription and to its topic.
+
+    Returns how many messages each subscription lost because it keeps no more.
+    """
+    dropped: dict[str, int] = {}
     sources = subscriptions.list_dead_lettering(connection, subscription.topic_name)
     for source in (subscription, *sources):
         exhausted = backlog.list_exhausted(connection, source, now_ms=now_ms)
         target = topics.find_named(connection, _find_target(source)) if exhausted else None
         if target is not None:
             letters = [_wrap(source, each) for each in exhausted]
-            publish(connection, target, letters, now_ms, bounds)
+            dropped |= publish(connection, target, letters, now_ms, bounds).dropped
             backlog.discard(connection, source, [each.row for each in exhausted])
+    return dropped
 
 
 def _find_target(subscription: Subscription) -> str:

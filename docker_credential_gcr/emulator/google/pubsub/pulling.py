@@ -5,6 +5,7 @@ loses none. https://cloud.google.com/pubsub/docs/pull
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection
@@ -20,7 +21,7 @@ from docker_credential_gcr.emulator.google.rest.methods import Result
 from .authorization import get_subscription
 from .messages import MAX_MESSAGES, MAX_SIZE, format_ack_id, format_message, parse_ack_ids
 from .methods import method
-from .publisher import forward_dead_letters, has_dead_letters
+from .publisher import forward_dead_letters, has_dead_letters, tell_dropped
 
 _CONSUME = "pubsub.subscriptions.consume"
 _ACK_IDS: Message = {"ackIds": List(TEXT)}
@@ -92,19 +93,22 @@ async def _deliver(call: Call, count: int) -> tuple[Subscription, list[Delivery]
     """Leases messages to the caller. Raises the errors of `get_subscription`, and FailedPrecondition."""
     services = call.services
 
-    def work(connection: Connection) -> tuple[Subscription, list[Delivery]]:
+    def work(connection: Connection) -> tuple[Subscription, list[Delivery], Mapping[str, int]]:
         found = get_subscription(connection, call, _CONSUME)
         if found.is_detached:
             raise FailedPrecondition("The subscription is detached from its topic: it gets no messages.")
         if found.settings.get("pushConfig", {}).get("pushEndpoint"):
             raise FailedPrecondition("This method is not supported for this subscription type.")
         now_ms = int(call.now * 1000)
-        forward_dead_letters(connection, found, now_ms, services.bounds)
+        dropped = forward_dead_letters(connection, found, now_ms, services.bounds)
         subscriptions.use(connection, found, now_ms=now_ms)
-        return found, backlog.deliver(connection, found, count=count, size=MAX_SIZE, now_ms=now_ms)
+        delivered = backlog.deliver(connection, found, count=count, size=MAX_SIZE, now_ms=now_ms)
+        return found, delivered, dropped
 
     # Not durable: if it is lost, the messages are delivered again.
-    return await services.database.write(work, durable=False)
+    found, delivered, dropped = await services.database.write(work, durable=False)
+    tell_dropped(services, dropped)
+    return found, delivered
 
 
 async def _wait(call: Call, client: "asyncio.Future[Any]", until: float) -> bool:
