@@ -18,9 +18,9 @@ def _project(gcr_emulator: GcrEmulator) -> None:
     gcr_emulator.project()
 
 
-def test_a_message_is_published_and_pulled(gcloud: Client, ask: Ask) -> None:
+def test_a_message_is_published_and_pulled(ask: Ask) -> None:
     ask(*TOPICS, "create", "news")
-    made = ask(*SUBSCRIPTIONS, "create", "builds", "--topic=news", "--expiration-period=never")
+    (made,) = ask(*SUBSCRIPTIONS, "create", "builds", "--topic=news", "--expiration-period=never")
     published = ask(*TOPICS, "publish", "news", "--message=hello", "--attribute=kind=greeting")
 
     (received,) = ask(*SUBSCRIPTIONS, "pull", "builds", "--auto-ack")

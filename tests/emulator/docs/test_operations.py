@@ -24,6 +24,7 @@ def test_every_limit_is_listed_with_its_default() -> None:
 def test_every_metric_is_listed_with_its_labels() -> None:
     counts = ProcessCounts()
     counts.count_request((("gcr.io", "GET", "/v2/"), 200), 1.0, 0, 0)
+    counts.count_pubsub("dropped", 1)
     page = format_metrics(counts.describe(), dict.fromkeys(GAUGES, 0.0), "1").decode()
     found: dict[str, set[str]] = {}
     for name, labels in re.findall(

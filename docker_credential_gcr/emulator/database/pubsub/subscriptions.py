@@ -45,7 +45,9 @@ _LIST = (
     .limit(bindparam("count"))
 )
 _OF_TOPIC = (
-    _SELECT.where(subscriptions.c.topic == bindparam("of_topic"), subscriptions.c.is_detached == bindparam("detached"))
+    _SELECT.where(
+        subscriptions.c.topic == bindparam("of_topic"), subscriptions.c.is_detached == bindparam("detached")
+    )
     .order_by(subscriptions.c.id)
     .limit(bindparam("count"))
 )

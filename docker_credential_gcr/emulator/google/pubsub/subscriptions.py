@@ -3,7 +3,6 @@
 https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.subscriptions
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timezone
 from operator import attrgetter
 from typing import Any
@@ -11,11 +10,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.errors import AlreadyExists
-from docker_credential_gcr.emulator.database.pubsub import backlog, subscriptions, topics
+from docker_credential_gcr.emulator.database.pubsub import backlog, subscriptions
 from docker_credential_gcr.emulator.database.pubsub.subscriptions import Subscription
 from docker_credential_gcr.emulator.google.authorization import find_project
 from docker_credential_gcr.emulator.google.rest.calls import Call
-from docker_credential_gcr.emulator.google.rest.errors import Conflict, InvalidArgument, NotFound
+from docker_credential_gcr.emulator.google.rest.errors import Conflict, InvalidArgument
 from docker_credential_gcr.emulator.google.rest.field_masks import list_paths, merge_message
 from docker_credential_gcr.emulator.google.rest.message_schema import MISSING, TEXT
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result
@@ -42,10 +41,10 @@ async def create_subscription(call: Call) -> Result:
         project = get_project(connection, call, "pubsub.subscriptions.create")
         topic = get_named_topic(connection, call, *topic_name, "pubsub.topics.attachSubscription")
         check_push_config(connection, call, settings)
-        _check_dead_letter_topic(connection, settings)
+        values = _find_dead_letter_topic(connection, call, settings)
         now_ms = int(call.now * 1000)
         try:
-            subscriptions.create(connection, project.id, subscription_id, topic.id, settings, now_ms=now_ms)
+            subscriptions.create(connection, project.id, subscription_id, topic.id, values, now_ms=now_ms)
         except AlreadyExists as error:
             raise Conflict(f"Resource already exists in the project (resource={subscription_id}).") from error
         return format_subscription(get_subscription(connection, call, "pubsub.subscriptions.create"))
@@ -150,7 +149,7 @@ async def _change(call: Call, change: Any) -> dict[str, Any]:
         if settings.get("pushConfig") != found.settings.get("pushConfig"):
             check_push_config(connection, call, settings)
         if settings.get("deadLetterPolicy") != found.settings.get("deadLetterPolicy"):
-            _check_dead_letter_topic(connection, settings)
+            settings = _find_dead_letter_topic(connection, call, settings)
         subscriptions.change(connection, found, settings, now_ms=int(call.now * 1000))
         return format_subscription(get_subscription(connection, call, "pubsub.subscriptions.update"))
 
@@ -161,11 +160,18 @@ async def _change(call: Call, change: Any) -> dict[str, Any]:
 _SHOWN = ("state", "detached")
 
 
-def _check_dead_letter_topic(connection: Connection, settings: Mapping[str, Any]) -> None:
-    """Raises NotFound for a dead-letter topic that does not exist."""
-    name = settings.get("deadLetterPolicy", {}).get("deadLetterTopic")
-    if name is not None and topics.find_named(connection, name) is None:
-        raise NotFound(f"Resource not found (resource={name.rpartition('/')[2]}).")
+def _find_dead_letter_topic(connection: Connection, call: Call, settings: dict[str, Any]) -> dict[str, Any]:
+    """Returns the settings with the dead-letter topic's name by its project's ID.
+
+    The caller needs the permission that Pub/Sub's service agent needs at Google. Raises the errors of
+    `get_named_topic`.
+    """
+    policy = settings.get("deadLetterPolicy")
+    if policy is None:
+        return settings
+    project, topic_id = parse_name(TOPICS, policy["deadLetterTopic"])
+    topic = get_named_topic(connection, call, project, topic_id, "pubsub.topics.publish")
+    return {**settings, "deadLetterPolicy": {**policy, "deadLetterTopic": topic.name}}
 
 
 def _parse_instant(text: str | None) -> int:

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from docker_credential_gcr.emulator.google.app import routes
 
 PubSub = Any
 TextOf = Callable[[Any], str]
+Loop = asyncio.AbstractEventLoop
 DLQ = "projects/my-project/topics/dead"
 
 
@@ -285,11 +287,18 @@ class Client:
         self._sent.append(message)
 
 
+@pytest.fixture(scope="module")
+def loop() -> Iterator[Loop]:
+    """Returns one event loop for all tests: a database that waits belongs to one."""
+    with closing(asyncio.new_event_loop()) as made:
+        yield made
+
+
 PULL = "subscriptions/builds:pull"
 HELLO = {"messages": [{"data": "aGVsbG8="}]}
 
 
-def test_n13_a_pull_that_waits_gets_the_next_message(pubsub: PubSub) -> None:
+def test_n13_a_pull_that_waits_gets_the_next_message(pubsub: PubSub, loop: Loop) -> None:
     pubsub.subscribe()
 
     async def run() -> Any:
@@ -298,11 +307,11 @@ def test_n13_a_pull_that_waits_gets_the_next_message(pubsub: PubSub) -> None:
         await Client(pubsub, "topics/news:publish", HELLO).call()
         return await pulling
 
-    (received,) = asyncio.run(run())["receivedMessages"]
+    (received,) = loop.run_until_complete(run())["receivedMessages"]
     assert received["message"]["data"] == "aGVsbG8="
 
 
-def test_n13_a_client_that_closes_in_mid_wait_takes_no_message(pubsub: PubSub) -> None:
+def test_n13_a_client_that_closes_in_mid_wait_takes_no_message(pubsub: PubSub, loop: Loop) -> None:
     pubsub.call("PUT", "topics/dead", {})
     pubsub.subscribe(deadLetterPolicy={"deadLetterTopic": DLQ, "maxDeliveryAttempts": 5})
 
@@ -314,6 +323,6 @@ def test_n13_a_client_that_closes_in_mid_wait_takes_no_message(pubsub: PubSub) -
         await Client(pubsub, "topics/news:publish", HELLO).call()
         return await pulling
 
-    assert asyncio.run(run()) == {}
+    assert loop.run_until_complete(run()) == {}
     (received,) = pubsub.pull()
     assert received["deliveryAttempt"] == 1

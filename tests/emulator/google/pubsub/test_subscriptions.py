@@ -196,3 +196,18 @@ def test_a_subscriber_needs_the_topic_too(pubsub: PubSub) -> None:
         "User not authorized to perform this action.",
     )
     assert pubsub.apis.call("PUT", path, body, token).body["topic"] == TOPIC
+
+
+def test_dead_letters_go_only_where_the_caller_may_publish(pubsub: PubSub) -> None:
+    email = pubsub.apis.make_account("ci", "other-project", "roles/pubsub.editor")
+    token = pubsub.apis.sign_in(f"serviceAccount:{email}")
+    path = "/v1/projects/other-project"
+    pubsub.apis.call("PUT", f"{path}/topics/own", {}, token)
+    body = {"topic": "projects/other-project/topics/own", "deadLetterPolicy": {"deadLetterTopic": TOPIC}}
+
+    refused = pubsub.apis.call("PUT", f"{path}/subscriptions/builds", body, token)
+
+    assert (refused.status, refused.body["error"]["status"]) == (403, "PERMISSION_DENIED")
+    pubsub.apis.grant("roles/pubsub.publisher", f"serviceAccount:{email}")
+    made = pubsub.apis.call("PUT", f"{path}/subscriptions/builds", body, token).body
+    assert made["deadLetterPolicy"] == {"deadLetterTopic": TOPIC, "maxDeliveryAttempts": 5}

@@ -259,6 +259,7 @@ def fill(path: str) -> str:
         {
             **dict.fromkeys(("key", "pool", "provider", "service", "repository"), "x"),
             **dict.fromkeys(("package", "tag", "version", "operation", "image"), "x"),
+            **dict.fromkeys(("topic", "subscription"), "x"),
             **dict.fromkeys(("folder", "organization"), "1"),
             **names,
         }
