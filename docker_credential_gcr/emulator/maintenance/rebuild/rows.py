@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from docker_credential_gcr.emulator.database import schema
-from docker_credential_gcr.emulator.database.engine.sqlite_file import Connection, Row, insert
+from docker_credential_gcr.emulator.database.engine.sqlite_file import Connection, Row, Unreadable, insert
 from docker_credential_gcr.emulator.database.schema import control_state
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest, InvalidManifest
@@ -35,6 +35,13 @@ _OLDER_PLACE = (
 )
 # Clients start lost uploads again. Uploads of a snapshot may have ended, and their pieces belong to a blob.
 _TRANSIENT = {schema.uploads}
+# Databases before this revision lack the tables of Pub/Sub; its migration adds the topic of the registry.
+_PUBSUB_REVISION = "0013"
+_PUBSUB = {schema.topics, schema.subscriptions, schema.messages, schema.backlog}
+_ADD_TOPICS = (
+    "INSERT INTO topics (project, topic_id, settings) SELECT id, 'gcr', '{}' FROM projects "
+    "WHERE registry_kind = 'container-registry'"
+)
 # Parents before the rows that refer to them.
 _COPIED = tuple(table for table in schema.metadata.sorted_tables if table not in _NOT_COPIED)
 _ASTRAY = "which refer into another repository or bucket"
@@ -58,11 +65,25 @@ _WRONG = (
 
 def copy_rows(salvage: Salvage, report_loss: ReportLoss) -> None:
     """Copies every row that can be read, except doomed keys."""
+    is_older = _is_before(salvage.sources[0], _PUBSUB_REVISION)
     for table in _COPIED:
+        if is_older and table in _PUBSUB:
+            continue
         is_transient = table in _TRANSIENT
         if not salvage.copy(table, complete=not is_transient) and not is_transient:
             report_loss(f"a part of the table {table.name} cannot be read")
+    if is_older:
+        salvage.new.execute(_ADD_TOPICS)
     salvage.new.execute(_OLDER_PLACE)
+
+
+def _is_before(source: Connection, revision: str) -> bool:
+    """Returns whether a database is of an earlier revision; False if that cannot be read."""
+    try:
+        row = source.execute("SELECT version_num FROM alembic_version").fetchone()
+    except Unreadable:
+        return False
+    return row is not None and str(row[0]) < revision
 
 
 def drop_wrong_rows(new: Connection, report_loss: ReportLoss) -> None:
