@@ -25,6 +25,8 @@ def test_an_editor_may_do_all_but_grant_roles_and_federate_identities() -> None:
         *(f"iam.{kind}.{verb}" for kind in kinds for verb in verbs),
         "artifactregistry.repositories.setIamPolicy",
         "iam.serviceAccounts.setIamPolicy",
+        "pubsub.subscriptions.setIamPolicy",
+        "pubsub.topics.setIamPolicy",
         "resourcemanager.projects.delete",
         "resourcemanager.projects.setIamPolicy",
         "resourcemanager.projects.undelete",

@@ -17,6 +17,8 @@ from docker_credential_gcr.emulator.identity.roles import (
     REPOSITORY,
     ROLES,
     SERVICE_ACCOUNT,
+    SUBSCRIPTION,
+    TOPIC,
     is_grantable,
 )
 
@@ -36,6 +38,7 @@ OF_ACCOUNTS = {
         *("serviceAccountTokenCreator", "serviceAccountUser", "serviceAccountViewer", "workloadIdentityUser"),
     )
 }
+OF_SUBSCRIPTIONS = {f"roles/pubsub.{name}" for name in ("admin", "editor", "subscriber", "viewer")}
 BASIC = {"roles/owner", "roles/editor", "roles/viewer"}
 CUSTOM = {"projects/my-project/roles/mine", "organizations/1/roles/ours"}
 UNKNOWN = {"roles/storage.new", "roles/artifactregistry.new", "roles/iam.serviceAccountNew", "roles/run.new"}
@@ -48,6 +51,11 @@ TAKEN = {
     BUCKET: OF_BUCKETS | WITH_OBJECTS | {"roles/storage.new"} | CUSTOM,
     REPOSITORY: OF_REPOSITORIES | BASIC | {"roles/artifactregistry.new"} | CUSTOM,
     SERVICE_ACCOUNT: OF_ACCOUNTS | BASIC | {"roles/iam.serviceAccountNew"} | CUSTOM,
+    TOPIC: OF_SUBSCRIPTIONS
+    | {"roles/pubsub.publisher", "roles/containerregistry.ServiceAgent"}
+    | BASIC
+    | CUSTOM,
+    SUBSCRIPTION: OF_SUBSCRIPTIONS | BASIC | CUSTOM,
 }
 # route: (path, a role that is accepted, roles that are refused)
 ENDPOINTS = {
@@ -76,15 +84,27 @@ ENDPOINTS = {
         "roles/artifactregistry.reader",
         ["roles/resourcemanager.projectCreator", "roles/iam.serviceAccountUser", "roles/storage.admin"],
     ),
+    "POST /v1/projects/{project}/topics/{topic}:setIamPolicy": (
+        f"{PROJECTS}/topics/news:setIamPolicy",
+        "roles/pubsub.publisher",
+        ["roles/resourcemanager.projectCreator", "roles/storage.admin"],
+    ),
+    "POST /v1/projects/{project}/subscriptions/{subscription}:setIamPolicy": (
+        f"{PROJECTS}/subscriptions/builds:setIamPolicy",
+        "roles/pubsub.subscriber",
+        ["roles/resourcemanager.projectCreator", "roles/pubsub.publisher"],
+    ),
 }
 
 
 @pytest.fixture
 def settled(apis: Apis) -> Apis:
-    """Creates my-project with an account, a bucket and a repository."""
+    """Creates my-project with an account, a bucket, a repository, a topic and a subscription."""
     apis.make_account("one")
     apis.call("POST", "/storage/v1/b?project=my-project", {"name": "bucket-of-mine"})
     apis.call("POST", f"{PROJECTS}/locations/us/repositories?repositoryId=images", {"format": "DOCKER"})
+    apis.call("PUT", f"{PROJECTS}/topics/news", {})
+    apis.call("PUT", f"{PROJECTS}/subscriptions/builds", {"topic": "projects/my-project/topics/news"})
     return apis
 
 
