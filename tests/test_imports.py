@@ -74,6 +74,7 @@ TABLE = [
     (".shared_keys", ".data_directory .identity .key_files .runtime", ""),
     (".database", ".identity .oci .runtime", "alembic psycopg sqlalchemy"),
     (".storage", ".oci .runtime", "obstore"),
+    (".outgoing", "VALUES CONTEXT", "certifi"),
     (".registry", "VALUES CONTEXT .database .storage", "sqlalchemy"),
     (".google", "VALUES CONTEXT .database .storage", "google_crc32c jinja2 sqlalchemy starlette"),
     (".control", "VALUES CONTEXT .database .storage", "sqlalchemy starlette"),
@@ -98,7 +99,8 @@ TABLE = [
     (".cli", "LEAVES VALUES commands .client .extra .gce_instance .next_steps .settings", "click"),
     (
         ".cli.server",
-        "LEAVES VALUES commands .cli .client .gce_instance .operator_token .sandbox .server .settings",
+        "LEAVES VALUES commands .cli .client .gce_instance .operator_token .outgoing .sandbox .server "
+        ".settings",
         "click cryptography",
     ),
     (

@@ -101,6 +101,8 @@ class Settings:
     # The URL at which clients reach a load balancer, and the networks from which it forwards requests.
     external_url: str | None = None
     trusted_proxies: tuple[str, ...] = ()
+    # Hosts that the server may send requests to, each with a port, or None for every port.
+    allow_outgoing: tuple[tuple[str, int | None], ...] = ()
     # How long the server goes on accepting after SIGTERM, while /readyz answers 503.
     drain_s: float = 0
     projects: tuple[str, ...] = ()

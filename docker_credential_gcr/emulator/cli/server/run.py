@@ -14,8 +14,8 @@ _ADDRESS, _TLS_PORT, _PLAIN_PORT = "127.0.0.1", 443, 80
 # Options of serve that this command decides itself.
 _DECIDED = {
     *("host", "port", "sites", "ready_file", "allow_remote", "tls", "tls_names", "tls_cert", "tls_key"),
-    # No load balancer is in front of it.
-    *("external_url", "trusted_proxies", "drain_s"),
+    # No load balancer is in front of it, and no other host can be reached.
+    *("external_url", "trusted_proxies", "drain_s", "allow_outgoing"),
 }
 _ALTERNATIVE = "start gcr-emulator serve --tls, and use what gcr-emulator env, hosts and trust print"
 

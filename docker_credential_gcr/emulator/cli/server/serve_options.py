@@ -8,6 +8,8 @@ import click
 
 from docker_credential_gcr.emulator.cli import options
 from docker_credential_gcr.emulator.identity.redirection import DEFAULT_KIND, KINDS
+from docker_credential_gcr.emulator.outgoing.errors import OutgoingRefused
+from docker_credential_gcr.emulator.outgoing.rule import AllowedHost, parse_allowed_host
 
 F = TypeVar("F", bound=Callable[..., Any])
 _file = click.Path(path_type=Path)
@@ -17,6 +19,16 @@ def _option(name: str, *declarations: str, **settings: Any) -> Callable[[F], F]:
     """Returns the option --NAME, which the variable GCR_EMULATOR_NAME also sets."""
     variable = f"GCR_EMULATOR_{name.upper().replace('-', '_')}"
     return click.option(f"--{name}", *declarations, **{"envvar": variable, "show_envvar": True, **settings})
+
+
+def _parse_allowed_host(text: str) -> AllowedHost:
+    """Parses a host of --allow-outgoing. Raises BadParameter."""
+    try:
+        return parse_allowed_host(text)
+    except OutgoingRefused as error:
+        raise click.BadParameter(
+            f"{text[:100]!r} is not HOST or HOST:PORT, such as hooks.example.com:443: {error}"
+        ) from error
 
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
@@ -81,6 +93,14 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="CIDR",
         multiple=True,
         help="A network of load balancers, whose X-Forwarded-For names the client; may be repeated.",
+    ),
+    _option(
+        "allow-outgoing",
+        type=_parse_allowed_host,
+        metavar="HOST[:PORT]",
+        multiple=True,
+        help="A host that the server may send notifications to; may be repeated. Loopback needs no option "
+        "while the server itself is on loopback.",
     ),
     _option(
         "drain",
