@@ -18,96 +18,24 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pytest
+
+from docker_credential_gcr.pytest_controls import (
+    EmulatorClock,
+    EmulatorEvents,
+    EmulatorFaults,
+    EmulatorMetadata,
+    parse,
+)
 
 if TYPE_CHECKING:
     import requests
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 
-class _ControlResource:
-    """Base of the emulator's control resources, under /_emulator/."""
-
-    def __init__(self, session: "requests.Session", url: str) -> None:
-        self._session = session
-        self._url = url
-
-    def _call(self, method: str, name: str, document: object = None) -> Any:
-        url = f"{self._url}/_emulator/{name}"
-        return _parse(self._session.request(method, url, json=document, timeout=30))
-
-
-def _parse(response: "requests.Response") -> Any:
-    """Parses the JSON of a response; None for an empty one. Raises ValueError with the emulator's reason."""
-    document: Any = response.json() if response.content else None
-    if response.ok:
-        return document
-    error = document["error"]
-    # Google's APIs answer an error object, the emulator's control API a text.
-    reason = error["message"] if isinstance(error, dict) else error
-    request = response.request
-    raise ValueError(f"{request.method} {request.path_url}: {response.status_code} {reason}")
-
-
-class EmulatorClock(_ControlResource):
-    """The emulator's clock, which decides when tokens expire."""
-
-    def set(self, now: float) -> None:
-        """Stops the clock at `now`, in seconds since the epoch."""
-        self._call("PUT", "clock", {"now": now})
-
-    def shift(self, offset_s: float) -> None:
-        """Sets the clock `offset_s` seconds ahead of the machine's clock; it runs on."""
-        self._call("PUT", "clock", {"offset_s": offset_s})
-
-
-class EmulatorFaults(_ControlResource):
-    """Faults: requests that the emulator answers with an error, or late."""
-
-    def set(self, *faults: dict[str, object]) -> None:
-        """Sets the faults: {"method", "path", "status", "body", "headers", "delay_s", "times"}.
-
-        `path` is a glob; `times` None means always. Delayed requests go on when the faults are cleared.
-        """
-        if not all(isinstance(fault, dict) for fault in faults):
-            raise TypeError("faults.set takes each fault as a separate argument: faults.set({...}, {...})")
-        self._call("PUT", "faults", {"faults": list(faults)})
-
-    def clear(self) -> None:
-        """Removes all faults."""
-        self._call("DELETE", "faults")
-
-
-class EmulatorMetadata(_ControlResource):
-    """The metadata server of a Compute Engine instance; absent until one is set."""
-
-    def set(self, **instance: object) -> None:
-        """Sets the instance: account, project, scopes, attributes, name, zone, delay_s.
-
-        A scope may be shortened to its last part, such as devstorage.read_only.
-        """
-        self._call("PUT", "metadata", instance)
-
-    def clear(self) -> None:
-        """Removes the instance: the metadata server is absent again."""
-        self._call("DELETE", "metadata")
-
-    @property
-    def environ(self) -> dict[str, str]:
-        """Returns the variables by which Google's clients find the metadata server."""
-        host = urlsplit(self._url).netloc
-        address = host.replace("localhost", "127.0.0.1")
-        return {
-            "GCE_METADATA_HOST": host,
-            "GCE_METADATA_IP": address,
-            "GCE_METADATA_ROOT": host,
-            "METADATA_SERVER_DETECTION": "assume-present",
-        }
-
-
-class GcrEmulator(_ControlResource):
+class GcrEmulator(EmulatorEvents):
     """A running emulator, with its clock, faults and metadata server."""
 
     def __init__(self, session: "requests.Session", url: str, registry: str, directory: Path) -> None:
@@ -127,7 +55,7 @@ class GcrEmulator(_ControlResource):
         """
         response = self._session.post(f"{self.url}/v1/projects", json={"projectId": project_id}, timeout=30)
         if response.status_code != 409:
-            _parse(response)
+            parse(response)
         if registry is not None:
             self._call("PATCH", f"projects/{quote(project_id)}", {"registry": registry})
         return project_id
@@ -150,7 +78,7 @@ class GcrEmulator(_ControlResource):
             f"{parent}/repositories", params=query, json={"format": "DOCKER"}, timeout=30
         )
         if response.status_code != 409:
-            _parse(response)
+            parse(response)
         owner = project.replace(":", "/")
         return f"{self.registry}/{location}-docker.pkg.dev/{owner}/{repository_id}"
 
@@ -173,7 +101,7 @@ class GcrEmulator(_ControlResource):
             self.grant(role, f"serviceAccount:{email}", project=project)
         body = {"publicKeyData": _certify(_private_key())}
         uploaded = self._session.post(f"{resource}/{email}/keys:upload", json=body, timeout=30)
-        account_id, key_id = _parse(account_response)["uniqueId"], _parse(uploaded)["name"].rpartition("/")[2]
+        account_id, key_id = parse(account_response)["uniqueId"], parse(uploaded)["name"].rpartition("/")[2]
         path = self._directory / f"{account}-{key_id[:8]}.json"
         path.touch(mode=0o600)
         pem = encoding.format_private(_private_key()).decode()
@@ -197,9 +125,9 @@ class GcrEmulator(_ControlResource):
         if fault is not None:
             raise ValueError(fault)
         resource = f"{self.url}/v1/projects/{quote(self.project(project))}"
-        policy = _parse(self._session.post(f"{resource}:getIamPolicy", json={}, timeout=30))
+        policy = parse(self._session.post(f"{resource}:getIamPolicy", json={}, timeout=30))
         policy.setdefault("bindings", []).append({"role": role, "members": [member]})
-        _parse(self._session.post(f"{resource}:setIamPolicy", json={"policy": policy}, timeout=30))
+        parse(self._session.post(f"{resource}:setIamPolicy", json={"policy": policy}, timeout=30))
 
     @property
     def docker_config(self) -> Path:

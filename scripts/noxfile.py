@@ -59,6 +59,7 @@ import pathlib, shutil, docker_credential_gcr
 package = pathlib.Path(docker_credential_gcr.__file__).parent
 shutil.rmtree(package / "emulator")
 (package / "pytest_plugin.py").unlink()
+(package / "pytest_controls.py").unlink()
 """
 CLIENT_TESTS = "tests/clients"
 # The services behind the emulators of --scale, if the caller names no others.

@@ -61,7 +61,8 @@ TABLE = [
     ("kubelet library", "errors helper", ""),
     ("requests_auth", "errors helper library", "requests"),
     ("keyring_backend", "errors helper library", "keyring"),
-    ("pytest_plugin", "VALUES .extra .server .settings", "cryptography pytest requests"),
+    ("pytest_controls", "", "requests"),
+    ("pytest_plugin", "VALUES pytest_controls .extra .server .settings", "cryptography pytest requests"),
     (".__init__ .extra .request_context .runtime", "", ""),
     (".oci", ".runtime", ""),
     (".identity", ".oci .runtime", "cryptography jwt"),
@@ -78,14 +79,16 @@ TABLE = [
     (".registry", "VALUES CONTEXT .database .storage", "sqlalchemy"),
     (".google", "VALUES CONTEXT .database .storage", "google_crc32c jinja2 sqlalchemy starlette"),
     (".control", "VALUES CONTEXT .database .storage", "sqlalchemy starlette"),
+    (".events", "VALUES CONTEXT .database", "sqlalchemy"),
     (".maintenance", "VALUES CONTEXT .database .storage files", "sqlalchemy"),
     (".telemetry", "VALUES CONTEXT", "prometheus_client"),
     (".middleware", "VALUES CONTEXT .next_steps .telemetry", ""),
     (".stores", ".database .maintenance .settings .storage", ""),
+    (".refusals", "VALUES .control .google .registry", ""),
     (
         ".app",
-        "VALUES CONTEXT .database .storage .registry .google .control .maintenance .middleware .telemetry "
-        ".data_directory .extra .key_files .shared_keys .stores",
+        "VALUES CONTEXT .database .storage .registry .google .control .events .maintenance .middleware "
+        ".telemetry .data_directory .extra .key_files .refusals .shared_keys .stores",
         "starlette",
     ),
     (".client", "LEAVES VALUES .next_steps .settings", "requests"),

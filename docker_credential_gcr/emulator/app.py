@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from docker_credential_gcr import __version__
 from docker_credential_gcr.emulator.control import initial_state
+from docker_credential_gcr.emulator.control.events import EventReader
 from docker_credential_gcr.emulator.control.journal import DatabaseJournal, ProcessJournal
 from docker_credential_gcr.emulator.control.shared_state import ControlState
 from docker_credential_gcr.emulator.database import probes
@@ -18,6 +19,7 @@ from docker_credential_gcr.emulator.database.accounts.key_table import KeyTable
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.projects import projects
 from docker_credential_gcr.emulator.database.read_cache import ReadCache
+from docker_credential_gcr.emulator.events.dispatcher import Dispatcher, Wakeup
 from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.grpc import refuse_grpc
 from docker_credential_gcr.emulator.identity.federation.aws_sigv4 import AccessKey
@@ -28,19 +30,18 @@ from docker_credential_gcr.emulator.maintenance.sweeper import sweep
 from docker_credential_gcr.emulator.middleware.host_router import HostRouter
 from docker_credential_gcr.emulator.middleware.lazy_app import LazyApp
 from docker_credential_gcr.emulator.middleware.stack import MiddlewareStack
-from docker_credential_gcr.emulator.registry.app import RegistryApp, send_error
+from docker_credential_gcr.emulator.registry.app import RegistryApp
 from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
 from docker_credential_gcr.emulator.registry.dialects.public_registries import PublicRegistry
-from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
+from docker_credential_gcr.emulator.runtime.asgi import App
 from docker_credential_gcr.emulator.runtime.clock import Clock
-from docker_credential_gcr.emulator.runtime.errors import Unavailable
-from docker_credential_gcr.emulator.sites.hosts import REGISTRY_PATHS
 from docker_credential_gcr.emulator.telemetry.metrics import Counts, ProcessCounts
 
 from .data_directory import DataDirectory
 from .extra import check_late
 from .gce_instance import CurrentInstance
 from .key_files import KeyFiles
+from .refusals import refuse
 from .settings import Settings
 from .shared_keys import share_keys
 from .stores import open_database, open_store
@@ -51,29 +52,6 @@ if TYPE_CHECKING:
     from docker_credential_gcr.emulator.google.metadata.server import MetadataServer
 
     from .control import app as control
-
-
-async def _refuse(error: Exception, scope: Message, receive: Receive, send: Send) -> None:
-    """Answers a request that no site gets, because of a limit or the database, in the form of its site."""
-    path: bytes = scope["raw_path"]
-    if path.startswith(REGISTRY_PATHS):
-        await send_error(error, scope, receive, send)
-        return
-    # Imports of 8 ms, which a ready server does not need.
-    answer: Any
-    if isinstance(error, Unavailable) and any(name == b"metadata-flavor" for name, _ in scope["headers"]):
-        from .google.metadata.responses import format_unavailable
-
-        answer = format_unavailable(error)
-    elif isinstance(error, Unavailable) and path.startswith(b"/_emulator/"):
-        from .control.errors import format_error
-
-        answer = format_error(error)
-    else:
-        from .google.rest.errors import find_response
-
-        answer = find_response(error)
-    await answer(scope, receive, send)
 
 
 class Emulator:
@@ -91,14 +69,14 @@ class Emulator:
         counts: Counts | None = None,
     ) -> None:
         check_late()
-        self._settings = settings
-        self._directory = directory
+        self._settings, self._directory, self._is_stopping = settings, directory, is_stopping
         self._counts = counts = counts or ProcessCounts()
-        self._middleware = MiddlewareStack(settings, counts, is_stopping, refuse=_refuse)
+        self._middleware = MiddlewareStack(settings, counts, is_stopping, refuse=refuse)
         self.clock = Clock()
         self._instance = CurrentInstance(settings.instance)
         # Where the keys of all servers on the database are; None if they are the directory's own.
         self.shared_keys: KeyFiles | None = None
+        self._wakeup = Wakeup()
         self._store = open_store(settings, directory.path)
         database = self._open_shared_database(counts) if settings.database else None
         self._signer = directory.load_signer()
@@ -116,6 +94,7 @@ class Emulator:
             limits=settings.limits,
             now=self.state.find_now,
         )
+        self.dispatcher = self._build_dispatcher()
         self._apis = LazyApp(self._build_apis)
         self._metadata = LazyApp(self._build_metadata)
         self.app = self._build_app()
@@ -125,8 +104,22 @@ class Emulator:
             self._settings,
             self._directory.path,
             self._store,
-            observe=counts.count_commit,
+            observe=partial(self._note_commit, counts),
             follow=self.clock.follow,
+        )
+
+    def _note_commit(self, counts: Counts, writes: int, seconds: float) -> None:
+        counts.count_commit(writes, seconds)
+        self._wakeup.note_commit()
+
+    def _build_dispatcher(self) -> Dispatcher:
+        limits = self._settings.limits
+        return Dispatcher(
+            self._database,
+            now=self.state.find_now,
+            retention_s=limits.event_lifetime_s,
+            count=limits.events,
+            wakeup=self._wakeup,
         )
 
     def _open_shared_database(self, counts: Counts) -> Database:
@@ -170,7 +163,7 @@ class Emulator:
             journal,
             reset=self._reset,
             clear_caches=self._clear_caches,
-            refuse=_refuse,
+            refuse=refuse,
         )
 
     def _build_registry(self) -> RegistryServices:
@@ -272,6 +265,7 @@ class Emulator:
             version=__version__,
             users=UserEndpoints(self._database, self.state),
             sign_access=self._signer.sign_access,
+            events=EventReader(self._database, self.dispatcher.admit, self._is_stopping),
         )
 
     def _collect(self, **options: Any) -> dict[str, int]:

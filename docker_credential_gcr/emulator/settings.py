@@ -58,6 +58,9 @@ class Limits:
     # One page of CopyFromGCR ends after so many images, or once it has copied so many bytes.
     copied_images: int = 100
     copied_size: int = 256 * 1024 * 1024
+    # What happened to images is kept that long, by the emulator's clock, and so many events at most.
+    event_lifetime_s: float = 7 * 24 * 3600.0
+    events: int = 100_000
 
     @classmethod
     def parse(cls, texts: tuple[str, ...]) -> "Limits":

@@ -24,6 +24,7 @@ COMMANDS = {
     "completion": "Print the completion script for a shell.",
     "credentials": "Create credentials of every kind that Google's clients read.",
     "env": "Print the variables that lead Google's clients to the emulator.",
+    "events": "Print what happened to images: tags and digests that came and went.",
     "fsck": "Check that the database and the blobs agree, and that each blob has its digest.",
     "gc": "Remove garbage: blobs, uploads and files that no manifest needs.",
     "hosts": "Print the lines of a hosts file that lead Google's names to the emulator.",
@@ -45,7 +46,7 @@ COMMANDS = {
 # The modules of the commands in a folder; each is imported when its command is used.
 FOLDERS = {
     "maintenance": ("fsck", "gc", "migrate", "move", "rebuild"),
-    "resources": ("account", "credentials", "iam", "image", "key", "project", "repository"),
+    "resources": ("account", "credentials", "events", "iam", "image", "key", "project", "repository"),
     "server": ("env", "hosts", "run", "serve", "trust"),
 }
 MODULES = {name: f"{__package__}.{name}" for name in COMMANDS} | {

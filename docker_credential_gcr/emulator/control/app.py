@@ -19,6 +19,7 @@ from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 
 from . import subject_tokens
 from .errors import Check, check_operator, handle_errors
+from .events import EventReader, get_events
 from .projects import change_project, parse_kind, show_project
 from .request_body import InvalidBody, load, parse_clock
 from .shared_state import ControlState
@@ -50,6 +51,7 @@ class ControlServices:
     version: str
     users: UserEndpoints
     sign_access: Callable[[AccessGrant, float], str]
+    events: EventReader
 
 
 async def get_health(services: ControlServices, _request: Request) -> Response:
@@ -60,6 +62,11 @@ async def get_health(services: ControlServices, _request: Request) -> Response:
 async def get_journal(services: ControlServices, _request: Request) -> Response:
     """Lists the last requests, oldest first."""
     return JSONResponse({"requests": await services.state.list_requests()})
+
+
+async def get_image_events(services: ControlServices, request: Request) -> Response:
+    """Lists what happened to images, or streams it."""
+    return await get_events(services.events, request)
 
 
 async def put_faults(services: ControlServices, request: Request) -> Response:
@@ -207,6 +214,7 @@ def _find_issuer(request: Request) -> str:
 # For the operator only.
 ROUTES: list[Row] = [
     ("GET", "/_emulator/journal", get_journal),
+    ("GET", "/_emulator/events", get_image_events),
     ("PUT", "/_emulator/faults", put_faults),
     ("DELETE", "/_emulator/faults", delete_faults),
     ("PUT", "/_emulator/clock", put_clock),

@@ -14,6 +14,7 @@ from docker_credential_gcr.emulator.request_context import find_request_id, note
 from docker_credential_gcr.emulator.runtime.errors import CollectionBusy, StorageFull, Unavailable
 from docker_credential_gcr.emulator.runtime.strict_json import is_escaped_text
 
+from .events import InvalidEventQuery
 from .faults import InvalidFaults
 from .request_body import InvalidBody
 from .subject_tokens import InvalidTokenRequest
@@ -41,6 +42,7 @@ class NotTheOperator(Exception):
 
 TABLE: dict[type[Exception], int] = {
     InvalidBody: 400,
+    InvalidEventQuery: 400,
     InvalidFaults: 400,
     InvalidInstance: 400,
     InvalidTokenRequest: 400,

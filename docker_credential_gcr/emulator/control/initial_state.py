@@ -14,6 +14,8 @@ from docker_credential_gcr.emulator.settings import Settings
 # The tables that a reset empties; the rows of all other tables depend on theirs.
 _RESET_TABLES = (
     schema.operations,
+    schema.events,
+    schema.watermarks,
     schema.policies,
     schema.projects,
     users.users,

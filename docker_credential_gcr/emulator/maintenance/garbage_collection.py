@@ -134,7 +134,7 @@ class Collection:
         while removed and not self._rules.is_over():
             removed = 0
             for ids in self._find_batches(untagged.find_untagged, 0, before=before):
-                removed += self._write(untagged.remove_untagged, ids, before=before)
+                removed += self._write(untagged.remove_untagged, ids, before=before, now=self._rules.now)
             self.collected.manifests += removed
             self._rules.progress.advance(removed)
 

@@ -24,6 +24,7 @@ from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.sites.hosts import Target
 from docker_credential_gcr.emulator.storage.pieces import parse_pieces, read_pieces
 
+from .announcements import Announcer, Described
 from .blobs import find_blob
 from .dependencies import RegistryServices, put_bounded
 from .errors import DigestInvalid, ManifestBlobUnknown
@@ -66,7 +67,9 @@ async def receive(services: RegistryServices, request: Request, target: Target, 
     return Push(manifest, data, digest, (*named, *parameters), parameters, created_ms)
 
 
-def store(services: RegistryServices, connection: Connection, target: Target, push: Push) -> None:
+def store(
+    services: RegistryServices, target: Target, push: Push, announcer: Announcer, connection: Connection
+) -> None:
     """Stores a manifest, its tags, and its entry in its subject's referrers. Raises ManifestBlobUnknown."""
     repository = ensure_repository(services, connection, target)
     manifest = push.manifest
@@ -74,8 +77,7 @@ def store(services: RegistryServices, connection: Connection, target: Target, pu
     if not services.takes_sparse_manifests:
         _check_blobs(connection, repository, references)
         _check_children(connection, repository, references, find_dialect(target))
-    uploaded_ms = int(services.clock.now() * 1000)
-    summary = Summary(0, push.digest, manifest.media_type, manifest.image_size, push.created_ms, uploaded_ms)
+    summary = _summarize(push, services.clock.now())
     manifest_id = manifests.add(
         connection,
         repository,
@@ -85,8 +87,10 @@ def store(services: RegistryServices, connection: Connection, target: Target, pu
         blobs=references.blobs,
     )
     # In order: two pushes that wait for each other's tags would never end.
-    for tag in sorted(set(push.tags)):
+    tags = sorted(set(push.tags))
+    for tag in tags:
         put_tag(connection, target, repository, tag, manifest_id)
+    announcer.tell_push(connection, Described(push.digest, manifest.media_type, len(push.data)), tags)
     if manifest.subject is not None:
         referrers.add(
             connection,
@@ -98,6 +102,11 @@ def store(services: RegistryServices, connection: Connection, target: Target, pu
             descriptor=format_referrer(manifest, push.digest, len(push.data)),
         )
     reach("manifest-written")
+
+
+def _summarize(push: Push, now: float) -> Summary:
+    manifest, uploaded_ms = push.manifest, int(now * 1000)
+    return Summary(0, push.digest, manifest.media_type, manifest.image_size, push.created_ms, uploaded_ms)
 
 
 def _check_blobs(connection: Connection, repository: Repository, references: References) -> None:

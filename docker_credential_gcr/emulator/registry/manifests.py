@@ -1,10 +1,13 @@
 """Manifests: served with the bytes and media type of the push, deleted if nothing refers to them."""
 
+from functools import partial
+
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.images import blobs, manifests, referrers, tags
 from docker_credential_gcr.emulator.database.images.manifests import StoredManifest
 from docker_credential_gcr.emulator.database.images.repositories import Repository
+from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.oci.media_types import DOCKER_MANIFEST
 from docker_credential_gcr.emulator.oci.reference import is_digest, parse_reference
 from docker_credential_gcr.emulator.oci.token_auth import DELETE, PULL, PUSH
@@ -18,6 +21,7 @@ from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.sites.hosts import Target
 
 from . import manifest_push
+from .announcements import Announcer, describe
 from .authorization import authorize
 from .copying.on_demand import copy_wanted_image
 from .dependencies import RegistryServices
@@ -31,11 +35,11 @@ _EMPTY = b'{"errors":[]}'
 
 async def get(services: RegistryServices, request: Request, target: Target, reference: str) -> Response:
     """Serves a manifest by tag or digest."""
-    await authorize(services, request, target, PULL)
+    principal = await authorize(services, request, target, PULL)
     parse_reference(reference)
     stored = services.content_cache.find(_format_key(target, reference))
     if stored is None:
-        stored = await _read_or_copy(services, request, target, reference)
+        stored = await _read_or_copy(services, request, target, reference, principal)
     if stored is None:
         text = find_dialect(target).unknown_manifest
         raise ManifestUnknown(text.format(reference=reference, path=request.path))
@@ -48,10 +52,11 @@ async def get(services: RegistryServices, request: Request, target: Target, refe
 
 async def put(services: RegistryServices, request: Request, target: Target, reference: str) -> Response:
     """Stores a manifest and its tags."""
-    await authorize(services, request, target, PUSH)
+    principal = await authorize(services, request, target, PUSH)
     push = await manifest_push.receive(services, request, target, reference)
+    announcer = Announcer(services, target, principal)
     # An addition: only `write`, which runs alone, deletes the blobs and manifests that it names.
-    await services.database.add(lambda connection: manifest_push.store(services, connection, target, push))
+    await services.database.add(partial(manifest_push.store, services, target, push, announcer))
     reach("manifest-committed")
     headers = {
         "Location": f"/v2/{target.name}/manifests/{push.digest}",
@@ -67,9 +72,9 @@ async def put(services: RegistryServices, request: Request, target: Target, refe
 async def delete(services: RegistryServices, request: Request, target: Target, reference: str) -> Response:
     """Deletes a tag, or a manifest without tags, parent indexes and, in some dialects, referrers."""
     # gcloud's `container images untag` and `delete` request a token for push and pull.
-    await authorize(services, request, target, DELETE, scopes=(DELETE, PUSH))
+    principal = await authorize(services, request, target, DELETE, scopes=(DELETE, PUSH))
     parse_reference(reference)
-    dialect = find_dialect(target)
+    dialect, announcer = find_dialect(target), Announcer(services, target, principal)
 
     def work(connection: Connection) -> None:
         repository = find_repository(connection, target)
@@ -81,9 +86,11 @@ async def delete(services: RegistryServices, request: Request, target: Target, r
             _check_unused(connection, repository, known, dialect)
             blobs.renew_named(connection, repository, known.id, now=services.clock.now())
             manifests.remove(connection, known.id)
+            announcer.tell_deletion(connection, describe(known))
         else:
             check_tag_is_mutable(connection, target, repository, reference)
             tags.remove(connection, repository, reference)
+            announcer.tell_untag(connection, reference)
 
     await services.database.write(work)
     reach("manifest-removed")
@@ -91,12 +98,12 @@ async def delete(services: RegistryServices, request: Request, target: Target, r
 
 
 async def _read_or_copy(
-    services: RegistryServices, request: Request, target: Target, reference: str
+    services: RegistryServices, request: Request, target: Target, reference: str, principal: Principal
 ) -> StoredManifest | None:
     """Returns the manifest, copied from Container Registry's bucket if the redirection says so."""
     stored = await _read(services, target, reference)
     wanted = stored is None or request.is_redirected
-    if wanted and await copy_wanted_image(services, target, reference, stored):
+    if wanted and await copy_wanted_image(services, target, reference, stored, principal):
         stored = await _read(services, target, reference)
     return stored
 

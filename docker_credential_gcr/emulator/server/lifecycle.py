@@ -86,7 +86,7 @@ async def run(
                 show_banner(ready, emulator.list_projects())
             # In a thread: requests are served while the modules for Google's APIs load.
             asyncio.get_running_loop().run_in_executor(None, emulator.load)
-            async with _maintain(emulator, settings.gc_interval_s):
+            async with _maintain(emulator, settings.gc_interval_s), emulator.dispatcher.running():
                 await listener.run(stop)
 
 

@@ -56,7 +56,8 @@ async def _serve(configuration: WorkerConfiguration) -> None:
         relax_garbage_collector()
         os.write(sys.stdout.fileno(), SERVING)
         asyncio.get_running_loop().run_in_executor(None, emulator.load)
-        await listener.run(stop)
+        async with emulator.dispatcher.running():
+            await listener.run(stop)
 
 
 async def _watch_input(draining: asyncio.Event, stop: asyncio.Event) -> asyncio.ReadTransport:

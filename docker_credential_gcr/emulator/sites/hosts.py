@@ -129,6 +129,18 @@ class Target:
         return self.site.has_repositories and self.site.host in REDIRECTED
 
     @cached_property
+    def full_name(self) -> str:
+        """Returns the name with Google's name of the host, as notifications have it: gcr.io/my-project/app.
+
+        A redirected name stays the client's, without the repository that serves it.
+        """
+        path = self.path
+        if self.is_redirected:
+            owner = self.project_id.replace(":", "/")
+            path = owner + path.removeprefix(f"{owner}/{self.site.host}")
+        return f"{self.site.host}/{path}"
+
+    @cached_property
     def bucket(self) -> str:
         """Returns the bucket of the project at this host, or its equivalent for Artifact Registry.
 

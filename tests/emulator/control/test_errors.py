@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from docker_credential_gcr.emulator.control.errors import TABLE, InvalidUrl, NotTheOperator, handle_errors
+from docker_credential_gcr.emulator.control.events import InvalidEventQuery
 from docker_credential_gcr.emulator.control.faults import InvalidFaults
 from docker_credential_gcr.emulator.control.request_body import InvalidBody
 from docker_credential_gcr.emulator.control.subject_tokens import InvalidTokenRequest
@@ -27,6 +28,7 @@ NO_TEXT = "the URL holds bytes that are not valid UTF-8, or NUL"
 # The exception, and the response.
 SAMPLES: dict[type[Exception], tuple[Exception, int, str]] = {
     InvalidBody: (InvalidBody("x is wrong"), 400, "x is wrong"),
+    InvalidEventQuery: (InvalidEventQuery("x is wrong"), 400, "x is wrong"),
     InvalidFaults: (InvalidFaults("x is wrong"), 400, "x is wrong"),
     InvalidInstance: (InvalidInstance("x is wrong"), 400, "x is wrong"),
     InvalidTokenRequest: (InvalidTokenRequest("x is wrong"), 400, "x is wrong"),

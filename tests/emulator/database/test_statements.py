@@ -22,8 +22,9 @@ from docker_credential_gcr.emulator.database.engine.statement import Statement
 CORE = (Select, Insert, Update, Delete, TextClause)
 POSTGRESQL = psycopg_dialect()
 GROWING = {table.name for table in schema.metadata.tables.values()} - {"control", "revisions"}
-# They read tables of few rows, uploads, doomed keys and the journal, in whole.
+# They read tables of few rows, uploads, doomed keys and the journal, in whole; or the oldest thousand events.
 SCANNING = {
+    "events.outbox._PRUNE",
     "images.doomed._DUE",
     "images.doomed._END_WRITES",
     "images.uploads._COUNT",

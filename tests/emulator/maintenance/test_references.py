@@ -156,7 +156,7 @@ def test_b_z15_manifest_with_many_dead_referrers_goes_with_them_in_few_steps(tmp
         def remove(connection):
             connection.connection.dbapi_connection.set_progress_handler(count_step, 1000)
             ids = untagged.find_untagged(connection, before=100, after=0, count=100)
-            return untagged.remove_untagged(connection, ids, before=100)
+            return untagged.remove_untagged(connection, ids, before=100, now=100)
 
         assert database.write_now(remove) == 100
     # A thousand of SQLite's instructions each: some for each referrer, not some for each pair.

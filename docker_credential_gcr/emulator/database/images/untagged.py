@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, TextClause, and_, bindparam, delete, select, text
 
 from docker_credential_gcr.emulator.database.engine.dialect import has_row
+from docker_credential_gcr.emulator.database.events import deletions
+from docker_credential_gcr.emulator.database.events.deletions import Deletion
 from docker_credential_gcr.emulator.database.schema import manifest_blobs, manifests, referrers, tags
 
 _subject = manifests.alias("subject_manifest")
@@ -100,11 +102,13 @@ def find_untagged(connection: Connection, *, before: float, after: int, count: i
         after = page[-1]
 
 
-def remove_untagged(connection: Connection, ids: Sequence[int], *, before: float) -> int:
-    """Deletes those of the manifests that no tag reaches still; returns their number."""
+def remove_untagged(connection: Connection, ids: Sequence[int], *, before: float, now: float) -> int:
+    """Deletes those of the manifests that no tag reaches still, and tells it; returns their number."""
     before_ms = int(before * 1000)
     still = list(connection.execute(_STILL, {"ids": ids, "before_ms": before_ms}).scalars())
-    return connection.execute(_REMOVE, {"ids": _exclude_kept(connection, still, before_ms)}).rowcount
+    unneeded = _exclude_kept(connection, still, before_ms)
+    deletions.add_of_manifests(connection, Deletion(int(now * 1000)), unneeded)
+    return connection.execute(_REMOVE, {"ids": unneeded}).rowcount
 
 
 def _exclude_kept(connection: Connection, ids: list[int], before_ms: int) -> list[int]:

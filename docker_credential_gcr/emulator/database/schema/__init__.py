@@ -20,6 +20,9 @@ from .blobs import uploads as uploads
 from .columns import NUMBER, TEXT, Flag, Json, make_text, new_id, new_reference
 from .columns import metadata as metadata
 from .control_state import control
+from .events import events as events
+from .events import leases as leases
+from .events import watermarks as watermarks
 from .federation import workload_identity_pools
 from .keys import keys as keys
 from .pubsub import backlog as backlog

@@ -11,6 +11,8 @@ from urllib.parse import quote
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.engine.ordered_pages import Slice
+from docker_credential_gcr.emulator.database.events import deletions
+from docker_credential_gcr.emulator.database.events.outbox import Event
 from docker_credential_gcr.emulator.database.images import artifact_images
 from docker_credential_gcr.emulator.database.images.artifact_images import Package
 from docker_credential_gcr.emulator.database.images.repositories import Repository
@@ -24,9 +26,10 @@ from docker_credential_gcr.emulator.google.rest.message_schema import Message
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, scans, writes
 from docker_credential_gcr.emulator.google.rest.request_messages import PACKAGE
 from docker_credential_gcr.emulator.google.rest.timestamps import format_milliseconds
+from docker_credential_gcr.emulator.identity.google_services import ARTIFACT_REGISTRY
 
 from .authorization import format_package_prefix, get_package, get_repository
-from .repositories import finish_repository_operation
+from .repositories import build_deletion, finish_repository_operation
 
 FILTERS = ("name", "annotations")
 _ORDERS = {"createTime": "created_ms", "updateTime": "updated_ms"}
@@ -81,6 +84,7 @@ def delete_package(connection: Connection, call: Call) -> Result:
         raise FailedPrecondition(
             "cannot delete a package with tags. The repository has enabled tag immutability"
         )
+    deletions.add_of_package(connection, build_deletion(call), package.id)
     artifact_images.remove_package(connection, package)
     return finish_repository_operation(connection, call, repository, {"@type": EMPTY_TYPE})
 
@@ -95,6 +99,19 @@ def format_package_name(repository: ArtifactRepository, name: str) -> str:
 def build_registry_repository(repository: ArtifactRepository, package: Package) -> Repository:
     """Returns the package as the registry's own repository."""
     return Repository(package.id, package.name, repository.bucket)
+
+
+def build_event(call: Call, repository: ArtifactRepository, package: Package, action: str) -> Event:
+    """Returns an event of the package, without a tag and a digest."""
+    name = f"{repository.location}-docker.pkg.dev/{package.name}"
+    return Event(
+        int(call.now * 1000),
+        action,
+        repository.project_id,
+        ARTIFACT_REGISTRY,
+        name,
+        member=call.caller.member,
+    )
 
 
 def check_annotations(call: Call, message: Message) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.errors import AlreadyExists
+from docker_credential_gcr.emulator.database.events import deletions
+from docker_credential_gcr.emulator.database.events.deletions import Deletion
 from docker_credential_gcr.emulator.database.projects import artifact_repositories
 from docker_credential_gcr.emulator.database.projects.artifact_repositories import ArtifactRepository
 from docker_credential_gcr.emulator.google.rest.calls import Call
@@ -106,8 +108,14 @@ async def patch_repository(call: Call) -> Result:
 def delete_repository(connection: Connection, call: Call) -> Result:
     """Deletes a repository with all images in it."""
     found = get_repository(connection, call, "artifactregistry.repositories.delete")
+    deletions.add_of_bucket(connection, build_deletion(call), found.bucket.id)
     artifact_repositories.remove(connection, found)
     return finish_repository_operation(connection, call, found, {"@type": EMPTY_TYPE})
+
+
+def build_deletion(call: Call) -> Deletion:
+    """Returns what events say about the caller of a deletion."""
+    return Deletion(int(call.now * 1000), call.caller.member)
 
 
 def finish_repository_operation(

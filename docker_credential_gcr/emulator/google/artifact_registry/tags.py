@@ -6,8 +6,10 @@ https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locat
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.engine.ordered_pages import Slice
+from docker_credential_gcr.emulator.database.events import outbox
+from docker_credential_gcr.emulator.database.events.outbox import DELETE, INSERT
 from docker_credential_gcr.emulator.database.images import artifact_images, tags
-from docker_credential_gcr.emulator.database.images.artifact_images import Package
+from docker_credential_gcr.emulator.database.images.artifact_images import Image, Package
 from docker_credential_gcr.emulator.database.projects.artifact_repositories import ArtifactRepository
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import (
@@ -23,7 +25,7 @@ from docker_credential_gcr.emulator.oci.errors import InvalidReference
 from docker_credential_gcr.emulator.oci.reference import parse_tag
 
 from .authorization import get_package
-from .packages import build_registry_repository, format_package_name
+from .packages import build_event, build_registry_repository, format_package_name
 from .versions import get_version
 
 # As the registry's own refusal.
@@ -65,7 +67,7 @@ async def create_tag(call: Call) -> Result:
         image = get_version(connection, package, digest)
         if artifact_images.find_tag(connection, package, tag) is not None:
             raise Conflict("Requested entity already exists")
-        tags.put(connection, build_registry_repository(repository, package), tag, image.id)
+        _put(connection, call, repository, package, tag, image)
         return _format(repository, package, tag, digest)
 
     return await call.services.database.write(work)
@@ -82,7 +84,7 @@ async def patch_tag(call: Call) -> Result:
         image = get_version(connection, package, digest)
         if repository.immutable_tags and _get_digest(connection, package, tag) != digest:
             raise FailedPrecondition(_IMMUTABLE.format("update", tag))
-        tags.put(connection, build_registry_repository(repository, package), tag, image.id)
+        _put(connection, call, repository, package, tag, image)
         return _format(repository, package, tag, digest)
 
     return await call.services.database.write(work)
@@ -97,7 +99,23 @@ def delete_tag(connection: Connection, call: Call) -> Result:
     if repository.immutable_tags:
         raise FailedPrecondition(_IMMUTABLE.format("delete", tag))
     tags.remove(connection, build_registry_repository(repository, package), tag)
+    outbox.add(connection, build_event(call, repository, package, DELETE)._replace(tag=tag))
     return {}
+
+
+def _put(
+    connection: Connection,
+    call: Call,
+    repository: ArtifactRepository,
+    package: Package,
+    tag: str,
+    image: Image,
+) -> None:
+    tags.put(connection, build_registry_repository(repository, package), tag, image.id)
+    media_type, size = outbox.measure(connection, image.id)
+    event = build_event(call, repository, package, INSERT)
+    named = event._replace(tag=tag, digest=image.digest, media_type=media_type, size=size)
+    outbox.add(connection, named)
 
 
 def _get_digest(connection: Connection, package: Package, tag: str) -> str:

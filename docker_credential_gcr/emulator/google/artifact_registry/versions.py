@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from docker_credential_gcr.emulator.database.events import deletions
 from docker_credential_gcr.emulator.database.images import artifact_images, manifests, referrers, tags
 from docker_credential_gcr.emulator.database.images.artifact_images import Image, Package
 from docker_credential_gcr.emulator.database.projects.artifact_repositories import ArtifactRepository
@@ -31,7 +32,7 @@ from .packages import (
     check_annotations,
     format_package_name,
 )
-from .repositories import finish_repository_operation
+from .repositories import build_deletion, finish_repository_operation
 
 _ORDERS = {"createTime": "uploaded_ms", "updateTime": "updated_ms"}
 _BASIC, _FULL = "BASIC", "FULL"
@@ -80,7 +81,7 @@ def delete_version(connection: Connection, call: Call) -> Result:
     """Deletes a version without tags; with ?force=true a version and its tags."""
     force = parse_flag(call.query, "force")
     repository, package = get_package(connection, call, "artifactregistry.versions.delete")
-    _delete(connection, repository, package, call.path["version"], force=force)
+    _delete(connection, call, repository, package, call.path["version"], force=force)
     return finish_repository_operation(connection, call, repository, {"@type": EMPTY_TYPE})
 
 
@@ -93,7 +94,7 @@ def delete_versions(connection: Connection, call: Call) -> Result:
         if call.body.get("validateOnly"):
             get_version(connection, package, digest)
         else:
-            _delete(connection, repository, package, digest, force=True)
+            _delete(connection, call, repository, package, digest, force=True)
     return finish_repository_operation(connection, call, repository, {"@type": EMPTY_TYPE})
 
 
@@ -106,7 +107,13 @@ def get_version(connection: Connection, package: Package, digest: str) -> Image:
 
 
 def _delete(
-    connection: Connection, repository: ArtifactRepository, package: Package, digest: str, *, force: bool
+    connection: Connection,
+    call: Call,
+    repository: ArtifactRepository,
+    package: Package,
+    digest: str,
+    *,
+    force: bool,
 ) -> None:
     image = get_version(connection, package, digest)
     seen = build_registry_repository(repository, package)
@@ -125,6 +132,7 @@ def _delete(
         raise FailedPrecondition(
             "cannot delete a version with tags. The repository has enabled tag immutability"
         )
+    deletions.add_of_manifests(connection, build_deletion(call), [image.id])
     manifests.remove(connection, image.id)
 
 

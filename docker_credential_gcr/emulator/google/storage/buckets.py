@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.errors import AlreadyExists
+from docker_credential_gcr.emulator.database.events import deletions
+from docker_credential_gcr.emulator.database.events.deletions import Deletion
 from docker_credential_gcr.emulator.database.projects import bucket_policies, storage_buckets
 from docker_credential_gcr.emulator.database.projects.storage_buckets import StorageBucket
 from docker_credential_gcr.emulator.google.rest.calls import Call, get_caller_or_anonymous
@@ -113,6 +115,8 @@ def delete_bucket(connection: Connection, call: Call) -> Result:
     check_metageneration(call.query, bucket)
     if not storage_buckets.is_empty(connection, bucket):
         raise Conflict(NOT_EMPTY)
+    deletion = Deletion(int(call.now * 1000), call.caller.member)
+    deletions.add_of_bucket(connection, deletion, bucket.id)
     storage_buckets.remove(connection, bucket.id)
     # A later bucket with the same name must not inherit the policy.
     bucket_policies.remove(connection, bucket.name)

@@ -23,6 +23,7 @@ from docker_credential_gcr.emulator.database.images import copies, repositories,
 from docker_credential_gcr.emulator.database.images.copies import FIRST, Uploaded
 from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.oci.token_auth import PULL, PUSH
+from docker_credential_gcr.emulator.registry.announcements import Announcer
 from docker_credential_gcr.emulator.registry.authorization import authorize
 from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
 from docker_credential_gcr.emulator.registry.dialects.dialect import find_dialect
@@ -109,7 +110,7 @@ async def copy_folder(services: RegistryServices, request: Request, target: Targ
 
     # A scan: it sorts all manifests of the image.
     found, below = await services.database.scan(read)
-    await _copy_all(services, source, target, found[:most], report)
+    await _copy_all(services, source, target, found[:most], report, Announcer(services, target, principal))
     children = {name[len(source.path) + 1 :].partition("/")[0] for name in below}
     document = {"child": sorted(children), **report.describe()}
     if found and report.last != found[-1]:
@@ -132,7 +133,12 @@ def _check_access(connection: Connection, principal: Principal, source: Target, 
 
 
 async def _copy_all(
-    services: RegistryServices, source: Target, target: Target, found: list[Uploaded], report: _Report
+    services: RegistryServices,
+    source: Target,
+    target: Target,
+    found: list[Uploaded],
+    report: _Report,
+    announcer: Announcer,
 ) -> None:
     """Copies the images until the page is large enough; reports them."""
     size = 0
@@ -140,7 +146,7 @@ async def _copy_all(
         if size >= services.limits.copied_size:
             break
         try:
-            copied = await copy_image(services, source, target, image.digest)
+            copied = await copy_image(services, source, target, image.digest, announcer)
         except CopyFailed as error:
             await _report_failure(services, source, image, error, report)
         else:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from docker_credential_gcr.emulator.database.events import outbox
 from docker_credential_gcr.emulator.database.images import blobs, copies, manifests, repositories, tags
 from docker_credential_gcr.emulator.database.images.blobs import Blob
 from docker_credential_gcr.emulator.database.images.copies import Uploaded
@@ -24,6 +25,7 @@ from docker_credential_gcr.emulator.database.images.repositories import Reposito
 from docker_credential_gcr.emulator.oci.errors import InvalidManifest
 from docker_credential_gcr.emulator.oci.manifest import References, parse_stored_manifest
 from docker_credential_gcr.emulator.oci.ranges import Span
+from docker_credential_gcr.emulator.registry.announcements import Announcer, Described
 from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
 from docker_credential_gcr.emulator.registry.errors import DigestInvalid, TagImmutable
 from docker_credential_gcr.emulator.registry.repositories import ensure_repository, put_tag
@@ -66,7 +68,9 @@ class Copied(NamedTuple):
     immutable: tuple[str, ...] = ()
 
 
-async def copy_image(services: RegistryServices, source: Target, target: Target, digest: str) -> Copied:
+async def copy_image(
+    services: RegistryServices, source: Target, target: Target, digest: str, announcer: Announcer
+) -> Copied:
     """Copies a manifest with its children, referrers and tags, if the source has it. Raises CopyFailed.
 
     Begins again if a client, or gc, deletes a copied part meanwhile.
@@ -74,11 +78,13 @@ async def copy_image(services: RegistryServices, source: Target, target: Target,
     async with _find_lock(services, target.bucket, target.path, digest):
         for _ in range(_MOST_ATTEMPTS - 1):
             with suppress(CopyDeleted):
-                return await _copy_image(services, source, target, digest)
-        return await _copy_image(services, source, target, digest)
+                return await _copy_image(services, source, target, digest, announcer)
+        return await _copy_image(services, source, target, digest, announcer)
 
 
-async def _copy_image(services: RegistryServices, source: Target, target: Target, digest: str) -> Copied:
+async def _copy_image(
+    services: RegistryServices, source: Target, target: Target, digest: str, announcer: Announcer
+) -> Copied:
     def find(connection: Connection) -> list[Uploaded]:
         original, copy = (_find_repository(connection, each) for each in (source, target))
         parts = [] if original is None else _list_parts(connection, original, digest)
@@ -92,7 +98,7 @@ async def _copy_image(services: RegistryServices, source: Target, target: Target
     if not named:
         return Copied()
     # Not an addition: two copies of images with common children could wait for each other's rows.
-    copied = await services.database.write(partial(_store, services, source, target, named))
+    copied = await services.database.write(partial(_store, services, source, target, named, announcer))
     reach("copy-committed")
     return copied._replace(size=size)
 
@@ -210,6 +216,7 @@ def _store(
     source: Target,
     target: Target,
     named: Mapping[str, References],
+    announcer: Announcer,
     connection: Connection,
 ) -> Copied:
     """Stores the manifests, of which `named` has the references, and their tags.
@@ -218,24 +225,36 @@ def _store(
     """
     repository = _find_repository(connection, source)
     copy = ensure_repository(services, connection, target)
-    counts, immutable = Counter[str](), []
+    counts, immutable = Counter[str](), list[str]()
     for digest, references in named.items():
         part = None if repository is None else copies.find(connection, repository, digest)
         if repository is None or part is None:
             raise PartMissing(digest)
         if not services.takes_sparse_manifests:
             _check_parts(connection, repository, copy, references)
-        counts["manifests"] += copies.find(connection, copy, digest) is None
+        is_new = copies.find(connection, copy, digest) is None
         changed = _list_changed_tags(connection, part, copy)
         manifest_id = copies.add(connection, part, copy)
-        for tag in changed:
-            try:
-                put_tag(connection, target, copy, tag, manifest_id)
-                counts["tags"] += 1
-            except TagImmutable:
-                immutable.append(tag)
+        put = _put_tags(connection, target, copy, changed, manifest_id)
+        immutable += sorted(set(changed) - set(put))
+        counts.update(manifests=is_new, tags=len(put))
+        if is_new or put:
+            manifest = Described(digest, *outbox.measure(connection, manifest_id))
+            announcer.tell_push(connection, manifest, put)
     reach("copy-written")
     return Copied(immutable=tuple(immutable), **counts)
+
+
+def _put_tags(
+    connection: Connection, target: Target, copy: Repository, names: list[str], manifest_id: int
+) -> list[str]:
+    """Puts the tags; returns those that are not immutable."""
+    put = []
+    for tag in names:
+        with suppress(TagImmutable):
+            put_tag(connection, target, copy, tag, manifest_id)
+            put.append(tag)
+    return put
 
 
 def _check_parts(

@@ -7,8 +7,10 @@ from sqlalchemy import Connection
 from docker_credential_gcr.emulator.database.images import copies, repositories
 from docker_credential_gcr.emulator.database.images.copies import Uploaded
 from docker_credential_gcr.emulator.database.images.manifests import StoredManifest
+from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.redirection import RegistryKind
 from docker_credential_gcr.emulator.oci.reference import is_digest
+from docker_credential_gcr.emulator.registry.announcements import Announcer
 from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
 from docker_credential_gcr.emulator.registry.transition import find_redirection
 from docker_credential_gcr.emulator.sites.hosts import Target
@@ -20,7 +22,11 @@ _logger = logging.getLogger(__name__)
 
 
 async def copy_wanted_image(
-    services: RegistryServices, target: Target, reference: str, known: StoredManifest | None
+    services: RegistryServices,
+    target: Target,
+    reference: str,
+    known: StoredManifest | None,
+    principal: Principal,
 ) -> bool:
     """Copies the image of a tag or digest that a client pulls; returns whether to look for it again.
 
@@ -44,7 +50,7 @@ async def copy_wanted_image(
     if original is None or (known is not None and known.digest == original.digest):
         return False
     try:
-        await copy_image(services, source, target, original.digest)
+        await copy_image(services, source, target, original.digest, Announcer(services, target, principal))
     except CopyFailed as error:
         _log_failure(source, original.digest, error)
         return False

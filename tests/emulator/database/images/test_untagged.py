@@ -75,7 +75,8 @@ def find(database: Database, *, after: int = 0, count: int = 100) -> list[int]:
 
 
 def remove(database: Database, ids: list[int]) -> int:
-    return database.write_now(lambda connection: untagged.remove_untagged(connection, ids, before=BEFORE))
+    times = {"before": BEFORE, "now": BEFORE}
+    return database.write_now(lambda connection: untagged.remove_untagged(connection, ids, **times))
 
 
 @pytest.mark.parametrize("count", [1, 3, 100])

@@ -20,6 +20,7 @@ from docker_credential_gcr.emulator.database.images.blobs import Blob
 from docker_credential_gcr.emulator.database.images.manifests import Summary
 from docker_credential_gcr.emulator.database.images.repositories import Repository
 from docker_credential_gcr.emulator.database.projects import projects
+from docker_credential_gcr.emulator.registry.announcements import Announcer
 from docker_credential_gcr.emulator.registry.copying.images import (
     Copied,
     CopyDeleted,
@@ -90,7 +91,8 @@ def services(tmp_path: Path) -> Iterator[Any]:
 
 
 def copy(services: Any) -> Copied:
-    return asyncio.run(copy_image(services, SOURCE, TARGET, IMAGE))
+    announcer = Announcer(services, TARGET, None)
+    return asyncio.run(copy_image(services, SOURCE, TARGET, IMAGE, announcer))
 
 
 def list_copied(services: Any) -> tuple[bool, bool]:

@@ -18,8 +18,9 @@ from .connections import connect_engine, describe, explain_refusal
 from .prepare import prepare
 from .sessions import LOCKS, WRITES
 
-# The database's own; what a start of the server deletes; key files, which are not rows of SQLite.
-_OWN = {schema.alembic_version, schema.revisions, control, schema.keys}
+# The database's own; what a start of the server deletes; key files, which are not rows of SQLite; what a
+# process of the other database held.
+_OWN = {schema.alembic_version, schema.revisions, control, schema.keys, schema.leases}
 _TABLES = [table for table in schema.metadata.sorted_tables if table not in _OWN]
 _BEGIN = (
     "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; "
