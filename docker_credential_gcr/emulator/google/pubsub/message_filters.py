@@ -41,71 +41,71 @@ def parse_filter(text: str) -> Predicate:
         return lambda _: True
     parser = _Parser(_tokenize(text))
     found = parser.read_expression()
-    if parser.token:
+    if parser.word:
         parser.fail()
     return found
 
 
 def _tokenize(text: str) -> list[str]:
     """Returns the words, the quoted texts and the signs of a filter; an empty one ends them."""
-    tokens, position, end = [], 0, len(text.rstrip())
+    words, position, end = [], 0, len(text.rstrip())
     while position < end:
         match = _TOKEN.match(text, position)
         if match is None:
             raise InvalidFilter(f"unexpected {text[position:].strip()[:20]!r}")
-        tokens.append(match[1] or match[2] or match[3])
+        words.append(match[1] or match[2] or match[3])
         position = match.end()
-    return [*tokens, ""]
+    return [*words, ""]
 
 
 class _Parser:
-    """Reads a filter from its tokens."""
+    """Reads a filter from its words."""
 
-    def __init__(self, tokens: list[str]) -> None:
-        self._tokens = tokens
+    def __init__(self, words: list[str]) -> None:
+        self._words = words
         self._position = 0
 
     @property
-    def token(self) -> str:
-        """Returns the token at the position; empty at the end."""
-        return self._tokens[self._position]
+    def word(self) -> str:
+        """Returns the word at the position; empty at the end."""
+        return self._words[self._position]
 
     def fail(self) -> NoReturn:
         """Raises InvalidFilter."""
-        raise InvalidFilter(f"unexpected {self.token[:20]!r}" if self.token else "unexpected end")
+        raise InvalidFilter(f"unexpected {self.word[:20]!r}" if self.word else "unexpected end")
 
     def read_expression(self) -> Predicate:
         """Reads terms that are joined by AND, or by OR."""
         terms = [self._read_term()]
-        word = self.token
-        while word in ("AND", "OR") and self.token == word:
+        joint = self.word
+        while joint in ("AND", "OR") and self.word == joint:
             self._position += 1
             terms.append(self._read_term())
-        if self.token in ("AND", "OR"):
+        if self.word in ("AND", "OR"):
             raise InvalidFilter("AND and OR are mixed: use parentheses")
-        join = any if word == "OR" else all
+        join = any if joint == "OR" else all
         return lambda attributes: join(term(attributes) for term in terms)
 
     def _read_term(self) -> Predicate:
-        token = self._take()
-        if token in ("NOT", "-"):
+        word = self._take()
+        if word in ("NOT", "-"):
             negated = self._read_term()
             return lambda attributes: not negated(attributes)
-        if token == "(":
+        if word == "(":
             found = self.read_expression()
             self._expect(")")
             return found
-        if token == "hasPrefix":
+        if word == "hasPrefix":
             return self._read_prefix()
-        if token.startswith("-attributes"):  # the minus sign can be in a word, too
-            return self._read_negated(token)
-        if token != "attributes":
+        if word.startswith("-attributes"):  # the minus sign can be a part of the word
+            return self._read_negated(word)
+        if word != "attributes":
             self._position -= 1
             self.fail()
         return self._read_attribute()
 
-    def _read_negated(self, token: str) -> Predicate:
-        if token != "-attributes":
+    def _read_negated(self, word: str) -> Predicate:
+        if word != "-attributes":
             self._position -= 1
             self.fail()
         negated = self._read_attribute()
@@ -127,8 +127,8 @@ class _Parser:
         return lambda attributes: (attributes.get(key) == expected) is is_equal
 
     def _read_prefix(self) -> Predicate:
-        for token in ("(", "attributes", "."):
-            self._expect(token)
+        for word in ("(", "attributes", "."):
+            self._expect(word)
         key = self._read_key()
         self._expect(",")
         prefix = self._read_text()
@@ -136,28 +136,28 @@ class _Parser:
         return lambda attributes: attributes.get(key, "").startswith(prefix) and key in attributes
 
     def _read_key(self) -> str:
-        if self.token.startswith('"'):
+        if self.word.startswith('"'):
             return self._read_text()
-        if not self.token or not (self.token[0].isalpha() or self.token[0] == "_"):
+        if not self.word or not (self.word[0].isalpha() or self.word[0] == "_"):
             self.fail()
         return self._take()
 
     def _read_text(self) -> str:
-        if not self.token.startswith('"'):
+        if not self.word.startswith('"'):
             self.fail()
         try:
             return str(json.loads(self._take()))
         except ValueError as error:
             raise InvalidFilter("a quoted text is malformed") from error
 
-    def _expect(self, token: str) -> None:
-        if self.token != token:
+    def _expect(self, word: str) -> None:
+        if self.word != word:
             self.fail()
         self._position += 1
 
     def _take(self) -> str:
-        token = self.token
-        if not token:
+        word = self.word
+        if not word:
             self.fail()
         self._position += 1
-        return token
+        return word
