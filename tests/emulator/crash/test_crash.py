@@ -1,7 +1,7 @@
 """Crashes by `kill -9` of every process, during concurrent pushes, mounts, deletions and collections (T20).
 
-Acknowledged data survives, and incomplete data is never served. Twenty kills in an ordinary run;
-`GCR_TEST_KILLS=200 scripts/test tests/emulator/crash` makes it two hundred.
+Acknowledged data survives, incomplete data is never served, events tell what happened. Twenty kills in an
+ordinary run; `GCR_TEST_KILLS=200 scripts/test tests/emulator/crash` makes it two hundred.
 """
 
 import json
@@ -18,11 +18,14 @@ from typing import Any
 import pytest
 from support.checkout import SCRIPTS
 from support.child_processes import running
+from support.registry_client import RegistryClient
 from support.serve_arguments import SERVE_ARGUMENTS
+from support.told_events import find_differences, find_untold, list_events
 
 KILLS = int(os.environ.get("GCR_TEST_KILLS", "20"))
 PROJECT = "crash-project"
 PROGRAMS = Path(sys.executable).parent
+REPOSITORIES = [f"{PROJECT}/image-{number}" for number in range(3)]
 WAIT_S = 60
 # Blobs that no manifest names are collected after two seconds, longer than a restart, which takes one.
 ARGUMENTS = ["--project", PROJECT, "--gc-interval", "0.3s", "--gc-delay", "2s", *SERVE_ARGUMENTS]
@@ -115,11 +118,13 @@ def test_t20_kills_lose_nothing_acknowledged_and_show_nothing_partial(
         assert _find_kinds(run, server.data) == set(), f"after kill {kill} of {KILLS}"
         server.start()
         assert _inspect(server, key, push, inspected) == "", f"after kill {kill} of {KILLS}"
+        assert _find_wrong_events(server, key, push) == [], f"after kill {kill} of {KILLS}"
         inspected = len(push.record.read_text().splitlines())
         push.publish(server.ready)
 
     assert push.finish() == 0
     assert _inspect(server, key, push, 0) == ""
+    assert _find_wrong_events(server, key, push) == []
     assert _find_unrepeated(push.record) == set()
     server.kill()
     assert _find_kinds(run, server.data) == set()
@@ -144,6 +149,14 @@ def _find_kinds(run: Run, data: Path) -> set[str]:
 def _inspect(server: Server, key: Path, push: Push, first: int) -> str:
     command = _client("inspector.py", server.ready["registry"], key, push.record, first)
     return subprocess.run(command, env=_environ(), check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _find_wrong_events(server: Server, key: Path, push: Push) -> list[str]:
+    """Returns what was acknowledged and not told, told and did not happen, or told in another order."""
+    url = server.ready["url"]
+    client = RegistryClient(url, ("_json_key", key.read_text()))
+    record = "" if not push.record.exists() else push.record.read_text()
+    return [*find_untold(list_events(url), record), *find_differences(client, REPOSITORIES)]
 
 
 def _find_unrepeated(record: Path) -> set[tuple[str, str]]:

@@ -17,6 +17,9 @@ from pathlib import Path
 import pytest
 from _registry_client import Refused
 from support.child_processes import LIMIT_S
+from support.registry_client import RegistryClient
+from support.told_events import find_differences as find_event_differences
+from support.told_events import list_events
 
 from .deployment import NEEDS, SERVERS, Balanced, Deployment, running_deployment
 from .load import Image, Load, check_image, collect
@@ -65,6 +68,7 @@ def test_t20_failures_of_all_parts_lose_nothing_acknowledged_and_leave_nothing_b
     assert find_differences(deployment) + run_fsck(deployment) == []
     assert list_objects(deployment) - read_rows(deployment).of_blobs == set()
     assert find_losses(load) == []
+    assert find_wrong_events(deployment, load) == []
     assert load.facts.violations == []
 
 
@@ -131,6 +135,24 @@ def find_losses(load: Load) -> list[str]:
 
     with ThreadPoolExecutor(SERVERS) as threads:
         return [loss for losses in threads.map(check, range(SERVERS)) for loss in losses]
+
+
+def find_wrong_events(deployment: Deployment, load: Load) -> list[str]:
+    """Returns the images without an event, and where the replay of all events differs from the registry."""
+    client = RegistryClient(
+        deployment.replicas.programs[0].ready["url"], ("_json_key", deployment.make_key("watcher"))
+    )
+    events = list_events(client.url)
+    told = {(event["action"], event["repository"], event.get("tag")) for event in events}
+    kept = [("INSERT", image) for image in load.facts.images.values()]
+    gone = [(action, image) for image in load.facts.deleted for action in ("INSERT", "DELETE")]
+    untold = [
+        f"untold: {action} {image}"
+        for action, image in (*kept, *gone)
+        if (action, f"gcr.io/{image.repository}", image.tag) not in told
+    ]
+    names = {repository.removeprefix("gcr.io/") for _, repository, _ in told}
+    return untold + find_event_differences(client, sorted(names))
 
 
 def find_loss(client: Balanced, image: Image) -> list[str]:
