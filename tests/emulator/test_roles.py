@@ -161,6 +161,7 @@ ON_PROJECT = {
     "artifactregistry.containerRegistryMigrationAdmin": (
         f"analyze p.get p.policy r.create r.get r.policy r.share pkg.pull pkg.push {_PULL}"
     ),
+    "artifactregistry.serviceAgent": "t.publish",
     "containeranalysis.occurrences.viewer": "occurrences",
     "containerregistry.ServiceAgent": f"t.publish {_PULL}",
     "pubsub.admin": f"p.get {_PUBSUB} t.share",

@@ -53,4 +53,5 @@ class Agent:
 # https://cloud.google.com/container-registry/docs/service-account
 AGENTS = {
     CONTAINER_REGISTRY: Agent("containerregistry", "roles/containerregistry.ServiceAgent"),
+    ARTIFACT_REGISTRY: Agent("gcp-sa-artifactregistry", "roles/artifactregistry.serviceAgent"),
 }

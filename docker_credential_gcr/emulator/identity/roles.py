@@ -177,6 +177,7 @@ ROLES: dict[str, frozenset[str]] = {
     "roles/artifactregistry.createOnPushRepoAdmin": _WRITE_ARTIFACTS | _DELETE_ARTIFACTS | _CREATE_ON_PUSH,
     "roles/artifactregistry.admin": _ARTIFACTS | _GIVE_ARTIFACTS,
     "roles/artifactregistry.containerRegistryMigrationAdmin": _MIGRATE,
+    "roles/artifactregistry.serviceAgent": _PUBLISH,
     "roles/cloudasset.viewer": _ASSETS,
     "roles/containeranalysis.occurrences.viewer": _OCCURRENCES,
     "roles/containerregistry.ServiceAgent": _PULL

@@ -28,7 +28,7 @@ async def publish_batch(
     published = await services.database.write(
         lambda connection: publish(connection, find_topic(connection), batch, now_ms, services.bounds)
     )
-    tell_dropped(services, published.dropped)
+    tell_dropped(services.count_pubsub, published.dropped)
     return published.message_ids
 
 
@@ -39,10 +39,10 @@ def publish(
     return publishing.publish(connection, topic, batch, now_ms=now_ms, wants=matches, bounds=bounds)
 
 
-def tell_dropped(services: GoogleServices, dropped: Mapping[str, int]) -> None:
-    """Counts the messages that subscriptions have lost, and writes them to the log, after the commit."""
+def tell_dropped(count_pubsub: Callable[[str, int], None], dropped: Mapping[str, int]) -> None:
+    """Counts the messages that subscriptions have lost, and writes them to the log."""
     for name, count in dropped.items():
-        services.count_pubsub("dropped", count)
+        count_pubsub("dropped", count)
         _logger.warning(
             "%s keeps no more messages: its oldest %d were dropped (--limit pubsub_messages, pubsub_size)",
             name,

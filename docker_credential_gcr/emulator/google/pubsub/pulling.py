@@ -107,7 +107,7 @@ async def _deliver(call: Call, count: int) -> tuple[Subscription, list[Delivery]
 
     # Not durable: if it is lost, the messages are delivered again.
     found, delivered, dropped = await services.database.write(work, durable=False)
-    tell_dropped(services, dropped)
+    tell_dropped(services.count_pubsub, dropped)
     return found, delivered
 
 

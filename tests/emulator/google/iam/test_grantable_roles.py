@@ -30,7 +30,8 @@ REPOSITORY_PATH = f"{PROJECTS}/locations/us/repositories/images"
 ACCOUNT_PATH = f"{PROJECTS}/serviceAccounts/{ONE[len('serviceAccount:') :]}"
 
 OF_BUCKETS = {role for role in ROLES if role.startswith("roles/storage.")}
-OF_REPOSITORIES = {role for role in ROLES if role.startswith("roles/artifactregistry.")}
+AGENT = "roles/artifactregistry.serviceAgent"
+OF_REPOSITORIES = {role for role in ROLES if role.startswith("roles/artifactregistry.")} - {AGENT}
 OF_ACCOUNTS = {
     f"roles/iam.{name}"
     for name in (
@@ -52,6 +53,7 @@ TAKEN = {
     REPOSITORY: OF_REPOSITORIES | BASIC | {"roles/artifactregistry.new"} | CUSTOM,
     SERVICE_ACCOUNT: OF_ACCOUNTS | BASIC | {"roles/iam.serviceAccountNew"} | CUSTOM,
     TOPIC: OF_SUBSCRIPTIONS
+    | {AGENT}
     | {"roles/pubsub.publisher", "roles/containerregistry.ServiceAgent"}
     | BASIC
     | CUSTOM,
