@@ -22,6 +22,7 @@ from docker_credential_gcr.emulator.database.read_cache import ReadCache
 from docker_credential_gcr.emulator.events.dispatcher import Dispatcher, Wakeup
 from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.grpc import refuse_grpc
+from docker_credential_gcr.emulator.google.pubsub.topic_gcr import GcrPublisher
 from docker_credential_gcr.emulator.identity.federation.aws_sigv4 import AccessKey
 from docker_credential_gcr.emulator.identity.keys import jws
 from docker_credential_gcr.emulator.identity.signed_urls import UrlSigner
@@ -120,6 +121,7 @@ class Emulator:
             retention_s=limits.event_lifetime_s,
             count=limits.events,
             wakeup=self._wakeup,
+            consumers=[GcrPublisher(limits, self._counts.count_pubsub)],
         )
 
     def _open_shared_database(self, counts: Counts) -> Database:

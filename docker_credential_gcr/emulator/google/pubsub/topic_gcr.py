@@ -21,15 +21,12 @@ from sqlalchemy import Connection
 from docker_credential_gcr.emulator.database.projects import enabled_apis, policies, projects
 from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.database.pubsub import topics
-from docker_credential_gcr.emulator.database.pubsub.backlog import Bounds
-from docker_credential_gcr.emulator.database.pubsub.publishing import NewMessage
 from docker_credential_gcr.emulator.database.pubsub.topics import GCR, Topic
 from docker_credential_gcr.emulator.identity.authorization import decide
 from docker_credential_gcr.emulator.identity.google_services import AGENTS, ARTIFACT_REGISTRY, PUBSUB
 from docker_credential_gcr.emulator.identity.principal import CLOUD_PLATFORM, Principal
 from docker_credential_gcr.emulator.identity.resource import describe_topic
-
-from .publisher import publish, tell_dropped
+from docker_credential_gcr.emulator.settings import Limits
 
 _logger = logging.getLogger(__name__)
 _PUBLISH = "pubsub.topics.publish"
@@ -66,10 +63,10 @@ class GcrPublisher:
 
     def __init__(
         self,
-        bounds: Bounds,
+        limits: Limits,
         count_pubsub: Callable[[str, int], None],
     ) -> None:
-        self._bounds = bounds
+        self._limits = limits
         self._count_pubsub = count_pubsub
         # Project and service whose agent has no role: the log says so once.
         self._refused: set[tuple[str, str]] = set()
@@ -88,9 +85,19 @@ class GcrPublisher:
             return
         allowed = [event for event in events if self._may_publish(connection, project, topic, event)]
         if allowed:
-            batch, now_ms = [_format(event) for event in allowed], allowed[-1].at_ms
-            published = publish(connection, topic, batch, now_ms, self._bounds)
-            tell_dropped(self._count_pubsub, published.dropped)
+            self._send(connection, topic, allowed)
+
+    def _send(self, connection: Connection, topic: Topic, events: Sequence[Event]) -> None:
+        # 14 ms, which a ready server does not need.
+        from docker_credential_gcr.emulator.database.pubsub.backlog import Bounds
+        from docker_credential_gcr.emulator.database.pubsub.publishing import NewMessage
+
+        from .publisher import publish, tell_dropped
+
+        batch = [NewMessage(_encode(event), {}) for event in events]
+        bounds = Bounds(self._limits.pubsub_messages, self._limits.pubsub_size)
+        published = publish(connection, topic, batch, events[-1].at_ms, bounds)
+        tell_dropped(self._count_pubsub, published.dropped)
 
     def _may_publish(self, connection: Connection, project: Project, topic: Topic, event: Event) -> bool:
         key = (project.project_id, event.service)
@@ -126,6 +133,6 @@ def _is_allowed(connection: Connection, topic: Topic, member: str | None) -> boo
     return decide(caller, in_force, _PUBLISH, describe_topic(topic.name, topic.project_id)).allowed
 
 
-def _format(event: Event) -> NewMessage:
+def _encode(event: Event) -> str:
     text = json.dumps(event.format_message(), separators=(",", ":"))
-    return NewMessage(base64.b64encode(text.encode()).decode(), {})
+    return base64.b64encode(text.encode()).decode()

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from docker_credential_gcr.emulator.database.pubsub.backlog import Bounds
 from docker_credential_gcr.emulator.google.pubsub.topic_gcr import GcrPublisher
 from docker_credential_gcr.emulator.identity.google_services import (
     AGENTS,
     ARTIFACT_REGISTRY,
     CONTAINER_REGISTRY,
 )
+from docker_credential_gcr.emulator.settings import Limits
 
 PubSub = Any
 PROJECT = "my-project"
@@ -43,7 +43,7 @@ class Gcr:
     def __init__(self, pubsub: PubSub) -> None:
         self.pubsub = pubsub
         pubsub.subscribe("images", topic="gcr")
-        self._publisher = GcrPublisher(Bounds(100, 10_000), lambda *_: None)
+        self._publisher = GcrPublisher(Limits(pubsub_messages=100, pubsub_size=10_000), lambda *_: None)
 
     def publish(self, *events: Event) -> None:
         database = self.pubsub.apis.services.database
