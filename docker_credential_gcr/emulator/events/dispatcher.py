@@ -130,8 +130,10 @@ class Dispatcher:
         try:
             while True:
                 await self._look_safely()
-                # Readers admit what they need: without consumers there is no hurry.
-                await asyncio.sleep(_PAUSE_S if self._consumers else _LOOK_S)
+                # Readers admit what they need: without consumers there is no hurry. Each admission holds up
+                # the pushes of all servers on a database.
+                is_quick = self._consumers and not self._database.is_remote
+                await asyncio.sleep(_PAUSE_S if is_quick else _LOOK_S)
                 await self._wakeup.wait(_LOOK_S)
         finally:
             self._wakeup.close()
