@@ -51,6 +51,7 @@ _OF_TOPIC = (
     .order_by(subscriptions.c.id)
     .limit(bindparam("count"))
 )
+_ANY = select(subscriptions.c.id).where(subscriptions.c.topic == bindparam("of_topic")).limit(1)
 _DEAD_LETTERING = _SELECT.where(subscriptions.c.dead_letter_topic == bindparam("wanted"))
 _PUSHING = _SELECT.where(subscriptions.c.push_endpoint.is_not(None)).order_by(subscriptions.c.id)
 _EXPIRED = _SELECT.where(subscriptions.c.expires_ms <= bindparam("now"))
@@ -166,6 +167,11 @@ def list_page(connection: Connection, project: int, after: str, count: int) -> l
 def list_of_topic(connection: Connection, topic: int) -> list[Subscription]:
     """Returns the subscriptions of a topic that are not detached."""
     return _list(connection, _OF_TOPIC, of_topic=topic, detached=False, count=MAX_OF_TOPIC)
+
+
+def has_any(connection: Connection, topic: int) -> bool:
+    """Returns whether a topic has subscriptions."""
+    return connection.execute(_ANY, {"of_topic": topic}).first() is not None
 
 
 def list_dead_lettering(connection: Connection, topic_name: str) -> list[Subscription]:

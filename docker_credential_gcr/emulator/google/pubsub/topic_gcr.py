@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.projects import enabled_apis, policies, projects
 from docker_credential_gcr.emulator.database.projects.projects import Project
-from docker_credential_gcr.emulator.database.pubsub import topics
+from docker_credential_gcr.emulator.database.pubsub import subscriptions, topics
 from docker_credential_gcr.emulator.database.pubsub.topics import GCR, Topic
 from docker_credential_gcr.emulator.identity.authorization import decide
 from docker_credential_gcr.emulator.identity.google_services import AGENTS, ARTIFACT_REGISTRY, PUBSUB
@@ -83,7 +83,17 @@ class GcrPublisher:
             return
         if enabled_apis.find_obstacle(connection, project_id, PUBSUB) is not None:
             return
-        allowed = [event for event in events if self._may_publish(connection, project, topic, event)]
+        if not subscriptions.has_any(connection, topic.id):
+            return
+        is_agent_allowed = {
+            service: self._is_agent_allowed(connection, project, topic, service) for service in AGENTS
+        }
+        allowed = [
+            event
+            for event in events
+            if is_agent_allowed[event.service]
+            or (event.service == ARTIFACT_REGISTRY and _is_allowed(connection, topic, event.member))
+        ]
         if allowed:
             self._send(connection, topic, allowed)
 
@@ -99,29 +109,18 @@ class GcrPublisher:
         published = publish(connection, topic, batch, events[-1].at_ms, bounds)
         tell_dropped(self._count_pubsub, published.dropped)
 
-    def _may_publish(self, connection: Connection, project: Project, topic: Topic, event: Event) -> bool:
-        key = (project.project_id, event.service)
-        if _is_agent_allowed(connection, project, topic, event.service):
+    def _is_agent_allowed(self, connection: Connection, project: Project, topic: Topic, service: str) -> bool:
+        key, agent = (project.project_id, service), AGENTS[service].format_member(project.number)
+        is_allowed = service not in enabled_apis.list_switched(connection, project) or _is_allowed(
+            connection, topic, agent
+        )
+        if is_allowed:
             self._refused.discard(key)
-            return True
-        if event.service == ARTIFACT_REGISTRY:
-            return _is_allowed(connection, topic, event.member)
-        if key not in self._refused:
+        elif key not in self._refused and service != ARTIFACT_REGISTRY:
             self._refused.add(key)
-            agent = AGENTS[event.service]
-            _logger.warning(
-                "nothing is published to %s: grant %s to %s",
-                topic.name,
-                agent.role,
-                agent.format_member(project.number),
-            )
-        return False
-
-
-def _is_agent_allowed(connection: Connection, project: Project, topic: Topic, service: str) -> bool:
-    if service not in enabled_apis.list_switched(connection, project):
-        return True
-    return _is_allowed(connection, topic, AGENTS[service].format_member(project.number))
+            role = AGENTS[service].role
+            _logger.warning("nothing is published to %s: grant %s to %s", topic.name, role, agent)
+        return is_allowed
 
 
 def _is_allowed(connection: Connection, topic: Topic, member: str | None) -> bool:
