@@ -77,7 +77,7 @@ TABLE = [
     (".storage", ".oci .runtime", "obstore"),
     (".outgoing", "VALUES CONTEXT", "certifi"),
     (".registry", "VALUES CONTEXT .database .storage", "sqlalchemy"),
-    (".google", "VALUES CONTEXT .database .storage", "google_crc32c jinja2 sqlalchemy starlette"),
+    (".google", "VALUES CONTEXT .database .outgoing .storage", "google_crc32c jinja2 sqlalchemy starlette"),
     (".control", "VALUES CONTEXT .database .storage", "sqlalchemy starlette"),
     (".events", "VALUES CONTEXT .database", "sqlalchemy"),
     (".maintenance", "VALUES CONTEXT .database .storage files", "sqlalchemy"),
@@ -88,7 +88,7 @@ TABLE = [
     (
         ".app",
         "VALUES CONTEXT .database .storage .registry .google .control .events .maintenance .middleware "
-        ".telemetry .data_directory .extra .key_files .refusals .shared_keys .stores",
+        ".outgoing .telemetry .data_directory .extra .key_files .refusals .shared_keys .stores",
         "starlette",
     ),
     (".client", "LEAVES VALUES .next_steps .settings", "requests"),

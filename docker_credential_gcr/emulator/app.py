@@ -18,8 +18,10 @@ from docker_credential_gcr.emulator.database.accounts.authenticator import Authe
 from docker_credential_gcr.emulator.database.accounts.key_table import KeyTable
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.projects import projects
+from docker_credential_gcr.emulator.database.pubsub import subscriptions
 from docker_credential_gcr.emulator.database.read_cache import ReadCache
-from docker_credential_gcr.emulator.events.dispatcher import Dispatcher, Wakeup
+from docker_credential_gcr.emulator.events.dispatcher import Dispatcher, Sender, Wakeup
+from docker_credential_gcr.emulator.events.lazy_sender import LazySender
 from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.grpc import refuse_grpc
 from docker_credential_gcr.emulator.google.pubsub.topic_gcr import GcrPublisher
@@ -31,6 +33,8 @@ from docker_credential_gcr.emulator.maintenance.sweeper import sweep
 from docker_credential_gcr.emulator.middleware.host_router import HostRouter
 from docker_credential_gcr.emulator.middleware.lazy_app import LazyApp
 from docker_credential_gcr.emulator.middleware.stack import MiddlewareStack
+from docker_credential_gcr.emulator.outgoing.client import OutgoingClient
+from docker_credential_gcr.emulator.outgoing.rule import make_rule
 from docker_credential_gcr.emulator.registry.app import RegistryApp
 from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
 from docker_credential_gcr.emulator.registry.dialects.public_registries import PublicRegistry
@@ -89,11 +93,7 @@ class Emulator:
         self._authenticator = Authenticator(self._signer, self.clock.now)
         self._registry = self._build_registry()
         self.scheduler = MaintenanceScheduler(
-            self._database,
-            self._store,
-            root=directory.path,
-            limits=settings.limits,
-            now=self.state.find_now,
+            self._database, self._store, root=directory.path, limits=settings.limits, now=self.state.find_now
         )
         self.dispatcher = self._build_dispatcher()
         self._apis = LazyApp(self._build_apis)
@@ -122,7 +122,13 @@ class Emulator:
             count=limits.events,
             wakeup=self._wakeup,
             consumers=[GcrPublisher(limits, self._counts.count_pubsub)],
+            senders=[LazySender(self._database, subscriptions.has_pushing, self._build_push_sender)],
         )
+
+    def _build_push_sender(self) -> Sender:
+        from .google.pubsub.push_sender import PushSender  # 10 ms
+
+        return PushSender(self._build_google())
 
     def _open_shared_database(self, counts: Counts) -> Database:
         database = self._open_database(counts)
@@ -290,4 +296,5 @@ class Emulator:
             registry_kind=self._settings.registry,
             limits=self._settings.limits,
             count_pubsub=self._counts.count_pubsub,
+            outgoing=OutgoingClient(make_rule(self._settings)),
         )

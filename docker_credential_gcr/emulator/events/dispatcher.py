@@ -61,11 +61,11 @@ class Wakeup:
 class Sender(Protocol):
     """Delivers to subscribers, each in a slot of its own, so that one that hangs delays no other one."""
 
-    async def send_due(self, lease: Lease) -> float | None:
-        """Starts what is due, and does not wait for the receivers.
+    async def find_due(self) -> float | None:
+        """Returns when the next delivery is due, by the emulator's clock; None if nothing waits."""
 
-        Returns when the next delivery is due, by the emulator's clock; None if nothing waits.
-        """
+    async def send_due(self, lease: Lease) -> None:
+        """Starts what is due, and does not wait for the receivers."""
 
     def is_busy(self) -> bool:
         """Returns whether a delivery is in progress: then the lease is renewed."""
@@ -163,12 +163,16 @@ class Dispatcher:
         await self._prune()
 
     async def _send(self) -> None:
-        if not await self._lease.hold():
-            return
-        instants = [await sender.send_due(self._lease) for sender in self._senders]
+        instants = [await sender.find_due() for sender in self._senders]
         self._due_at = min((instant for instant in instants if instant is not None), default=None)
-        if not self._is_busy():
+        if not (self._is_due() or self._is_busy()):
+            # Writes only if the lease is held: a commit for each look would wake the next one.
             await self._lease.release()
+        elif await self._lease.hold():
+            for sender in self._senders:
+                await sender.send_due(self._lease)
+            if not self._is_busy():
+                await self._lease.release()
 
     def _is_busy(self) -> bool:
         return any(sender.is_busy() for sender in self._senders)

@@ -11,6 +11,8 @@ from docker_credential_gcr.emulator.identity.federation.issuer import Issuer
 from docker_credential_gcr.emulator.identity.id_tokens import IdTokenSigner
 from docker_credential_gcr.emulator.identity.redirection import RegistryKind
 from docker_credential_gcr.emulator.identity.tokens import Signer
+from docker_credential_gcr.emulator.outgoing.client import OutgoingClient
+from docker_credential_gcr.emulator.outgoing.rule import OutgoingRule
 from docker_credential_gcr.emulator.runtime.clock import Clock
 from docker_credential_gcr.emulator.settings import Limits
 from docker_credential_gcr.emulator.storage.base import BlobStore
@@ -34,6 +36,8 @@ class GoogleServices:
     limits: Limits = field(default_factory=Limits)
     # Counts messages or subscriptions of Pub/Sub by what became of them.
     count_pubsub: Callable[[str, int], None] = lambda _result, _count: None
+    # Sends requests to push endpoints of subscriptions.
+    outgoing: OutgoingClient = field(default_factory=lambda: OutgoingClient(OutgoingRule(loopback=True)))
     # One request at a time reads bytes to compute the hashes of objects.
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 

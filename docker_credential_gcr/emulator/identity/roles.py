@@ -27,6 +27,7 @@ _ACCOUNTS = _READ_ACCOUNTS | _permissions(
     "iam.serviceAccounts", "create delete disable enable getIamPolicy undelete update"
 )
 _GIVE_ACCOUNTS = _permissions("iam.serviceAccounts", "setIamPolicy")
+_ACT_AS = _permissions("iam.serviceAccounts", "actAs")
 _OPEN_ID = _permissions("iam.serviceAccounts", "getOpenIdToken")
 _IMPERSONATE = _OPEN_ID | _permissions("iam.serviceAccounts", "getAccessToken")
 _SIGN = _permissions("iam.serviceAccounts", "implicitDelegation signBlob signJwt")
@@ -115,6 +116,7 @@ _EDITOR = (
     | _READ_POLICY
     | _UPDATE_PROJECT
     | _ACCOUNTS
+    | _ACT_AS
     | _KEYS
     | _READ_POOLS
     | _SERVICES
@@ -199,7 +201,7 @@ ROLES: dict[str, frozenset[str]] = {
     # https://cloud.google.com/iam/docs/service-account-permissions
     "roles/iam.serviceAccountTokenCreator": _IMPERSONATE | _SIGN | _READ_ACCOUNTS | _PROJECT,
     "roles/iam.serviceAccountOpenIdTokenCreator": _OPEN_ID,
-    "roles/iam.serviceAccountUser": _READ_ACCOUNTS | _PROJECT,
+    "roles/iam.serviceAccountUser": _ACT_AS | _READ_ACCOUNTS | _PROJECT,
     "roles/iam.workloadIdentityUser": _IMPERSONATE | _READ_ACCOUNTS,
     "roles/iam.workloadIdentityPoolAdmin": _ADMINISTER_POOLS | _PROJECT,
     "roles/iam.workloadIdentityPoolViewer": _READ_POOLS | _PROJECT,

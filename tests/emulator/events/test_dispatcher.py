@@ -10,6 +10,7 @@ from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.events import outbox
 from docker_credential_gcr.emulator.database.events.outbox import Event
 from docker_credential_gcr.emulator.events.dispatcher import Dispatcher, Wakeup
+from docker_credential_gcr.emulator.events.lazy_sender import LazySender
 from docker_credential_gcr.emulator.events.lease import Lease
 
 EVENT = Event(1000, "INSERT", "my-project", "containerregistry.googleapis.com", "gcr.io/my-project/app")
@@ -17,17 +18,21 @@ WAIT_S = 20
 
 
 class RecordingSender:
-    """Records the calls; `due` is what it answers."""
+    """Records the calls; `due` is when it has something to deliver."""
 
-    def __init__(self, due=None):
+    def __init__(self, due=0):
         self.due = due
+        self.looks = asyncio.Queue()
         self.calls = asyncio.Queue()
         self.busy = False
         self.is_closed = False
 
+    async def find_due(self):
+        self.looks.put_nowait(self.due)
+        return self.due
+
     async def send_due(self, lease):
         self.calls.put_nowait(lease.holder)
-        return self.due
 
     def is_busy(self):
         return self.busy
@@ -84,9 +89,42 @@ def test_a_delivery_is_sent_when_the_clock_says_so(database):
     async def run():
         now, sender = [100.0], RecordingSender(due=200.0)
         async with make(database, now=lambda: now[0], senders=[sender]).running():
-            await asyncio.wait_for(sender.calls.get(), WAIT_S)
+            await asyncio.wait_for(sender.looks.get(), WAIT_S)
+            assert sender.calls.empty()
             now[0] = 200.0  # a test turns the clock; nothing is committed
             await asyncio.wait_for(sender.calls.get(), WAIT_S)
+
+    asyncio.run(run())
+
+
+def test_without_work_nothing_is_written_so_that_nothing_wakes_the_next_look(database, wakeup):
+    async def run():
+        sender = RecordingSender(due=None)
+        async with make(database, wakeup=wakeup, senders=[sender]).running():
+            await asyncio.wait_for(sender.looks.get(), WAIT_S)
+            version = database.version()
+            await database.write(add("v1"))
+            await asyncio.wait_for(sender.looks.get(), WAIT_S)
+        # The event, and its admission.
+        return database.version() - version
+
+    assert asyncio.run(run()) == 2
+
+
+def test_a_lazy_sender_is_built_when_it_has_work(database):
+    async def run():
+        has_work, sender = [False], RecordingSender()
+        lazy = LazySender(database, lambda _connection: has_work[0], lambda: sender)
+        await lazy.send_due(Lease(database))
+        assert (await lazy.find_due(), lazy.is_busy()) == (None, False)
+        await lazy.close()
+        has_work[0] = True
+        assert await lazy.find_due() == 0
+        await lazy.send_due(Lease(database))
+        sender.busy = True
+        assert (lazy.is_busy(), sender.calls.qsize()) == (True, 1)
+        await lazy.close()
+        assert sender.is_closed
 
     asyncio.run(run())
 

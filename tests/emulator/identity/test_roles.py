@@ -61,7 +61,6 @@ def test_the_legacy_roles_exist_on_buckets_alone() -> None:
         ("storage.legacyObjectReader", "storage.legacyObjectOwner"),
         ("iam.workloadIdentityUser", "iam.serviceAccountTokenCreator"),
         ("iam.serviceAccountOpenIdTokenCreator", "iam.workloadIdentityUser"),
-        ("iam.serviceAccountUser", "iam.serviceAccountViewer"),
         ("iam.workloadIdentityPoolViewer", "iam.workloadIdentityPoolAdmin"),
         ("viewer", "editor"),
         ("editor", "owner"),

@@ -45,7 +45,7 @@ _DUE = (
 )
 _EXHAUSTED = _DUE.where(backlog.c.attempts >= bindparam("max_attempts"))
 _HAS_DUE = select(backlog.c.message).where(_IS_DUE, _IN_ORDER).limit(1)
-_NEXT_DUE = select(func.min(backlog.c.due_ms)).where(_OF, _KEPT)
+_NEXT_DUE = select(func.min(backlog.c.due_ms)).where(_OF, _KEPT, backlog.c.due_ms > bindparam("now"))
 _LEASE = (
     update(backlog)
     .where(_IS_ROW)
@@ -142,9 +142,13 @@ def has_due(connection: Connection, subscription: Subscription, *, now_ms: int) 
     return connection.execute(_HAS_DUE, _due_values(subscription, now_ms)).first() is not None
 
 
-def find_next_due_ms(connection: Connection, subscription: Subscription) -> int | None:
-    """Returns when the next message is delivered, perhaps in the past; None for an empty backlog."""
-    due: int | None = connection.execute(_NEXT_DUE, {"of_subscription": subscription.id}).scalar_one()
+def find_next_due_ms(connection: Connection, subscription: Subscription, *, now_ms: int) -> int | None:
+    """Returns when the next message is delivered, now or later; None for an empty backlog."""
+    if has_due(connection, subscription, now_ms=now_ms):
+        return now_ms
+    # One that waits for an earlier message with its key is due after that one.
+    values = {"of_subscription": subscription.id, "now": now_ms}
+    due: int | None = connection.execute(_NEXT_DUE, values).scalar_one()
     return due
 
 

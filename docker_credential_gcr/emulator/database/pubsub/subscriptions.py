@@ -54,6 +54,7 @@ _OF_TOPIC = (
 _ANY = select(subscriptions.c.id).where(subscriptions.c.topic == bindparam("of_topic")).limit(1)
 _DEAD_LETTERING = _SELECT.where(subscriptions.c.dead_letter_topic == bindparam("wanted"))
 _PUSHING = _SELECT.where(subscriptions.c.push_endpoint.is_not(None)).order_by(subscriptions.c.id)
+_HAS_PUSHING = select(subscriptions.c.id).where(subscriptions.c.push_endpoint.is_not(None)).limit(1)
 _EXPIRED = _SELECT.where(subscriptions.c.expires_ms <= bindparam("now"))
 _HAS_EXPIRED = select(subscriptions.c.id).where(subscriptions.c.expires_ms <= bindparam("now")).limit(1)
 _INSERT = insert(subscriptions)
@@ -182,6 +183,11 @@ def list_dead_lettering(connection: Connection, topic_name: str) -> list[Subscri
 def list_pushing(connection: Connection) -> list[Subscription]:
     """Returns the subscriptions of all projects whose messages are pushed."""
     return _list(connection, _PUSHING)
+
+
+def has_pushing(connection: Connection) -> bool:
+    """Returns whether `list_pushing` returns any."""
+    return connection.execute(_HAS_PUSHING).first() is not None
 
 
 def list_expired(connection: Connection, now_ms: int) -> list[Subscription]:

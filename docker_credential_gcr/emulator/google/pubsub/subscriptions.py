@@ -3,6 +3,7 @@
 https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.subscriptions
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from operator import attrgetter
 from typing import Any
@@ -23,9 +24,10 @@ from docker_credential_gcr.emulator.google.rest.pagination import parse_page
 from .authorization import get_named_topic, get_project, get_subscription
 from .methods import method, reads, writes
 from .names import SUBSCRIPTIONS, TOPICS, check_id, parse_name
-from .push_endpoints import check_push_config
+from .push_endpoints import check_push_config, check_push_endpoint
 from .subscription_resource import PUSH_CONFIG, SUBSCRIPTION, format_subscription, parse_settings
 
+_UPDATE = "pubsub.subscriptions.update"
 _TIME_SIZE = 40
 
 
@@ -36,9 +38,13 @@ async def create_subscription(call: Call) -> Result:
     check_id(SUBSCRIPTIONS, call.path["project"], subscription_id)
     topic_name = parse_name(TOPICS, call.body.get("topic"))
     settings = parse_settings(call.body)
+    create = "pubsub.subscriptions.create"
+    await check_push_endpoint(
+        call, settings.get("pushConfig", {}), lambda connection: get_project(connection, call, create)
+    )
 
     def work(connection: Connection) -> dict[str, Any]:
-        project = get_project(connection, call, "pubsub.subscriptions.create")
+        project = get_project(connection, call, create)
         topic = get_named_topic(connection, call, *topic_name, "pubsub.topics.attachSubscription")
         check_push_config(connection, call, settings)
         values = _find_dead_letter_topic(connection, call, settings)
@@ -47,7 +53,7 @@ async def create_subscription(call: Call) -> Result:
             subscriptions.create(connection, project.id, subscription_id, topic.id, values, now_ms=now_ms)
         except AlreadyExists as error:
             raise Conflict(f"Resource already exists in the project (resource={subscription_id}).") from error
-        return format_subscription(get_subscription(connection, call, "pubsub.subscriptions.create"))
+        return format_subscription(get_subscription(connection, call, create))
 
     return await call.services.database.write(work)
 
@@ -78,6 +84,7 @@ async def patch_subscription(call: Call) -> Result:
         )
     list_paths(mask, body, SUBSCRIPTION)
     parse_settings(body)
+    await _check_new_endpoint(call, body.get("pushConfig", {}))
     return await _change(
         call, lambda current: merge_message(mask, body, format_subscription(current), SUBSCRIPTION)
     )
@@ -87,6 +94,7 @@ async def patch_subscription(call: Call) -> Result:
 async def modify_push_config(call: Call) -> Result:
     """Replaces the push configuration; an empty one makes a subscription that clients pull."""
     push = call.body.get("pushConfig", {})
+    await _check_new_endpoint(call, push)
     await _change(call, lambda current: {**current.settings, "pushConfig": push})
     return {}
 
@@ -139,9 +147,16 @@ def get_subscription_of_topic(connection: Connection, call: Call, permission: st
     return found
 
 
+async def _check_new_endpoint(call: Call, push_config: Mapping[str, Any]) -> None:
+    def authorize(connection: Connection) -> Subscription:
+        return get_subscription(connection, call, _UPDATE)
+
+    await check_push_endpoint(call, push_config, authorize)
+
+
 async def _change(call: Call, change: Any) -> dict[str, Any]:
     def work(connection: Connection) -> dict[str, Any]:
-        found = get_subscription(connection, call, "pubsub.subscriptions.update")
+        found = get_subscription(connection, call, _UPDATE)
         settings = parse_settings({**change(found), "name": found.name})
         settings = {
             name: value for name, value in settings.items() if name in SUBSCRIPTION and name not in _SHOWN
@@ -151,7 +166,7 @@ async def _change(call: Call, change: Any) -> dict[str, Any]:
         if settings.get("deadLetterPolicy") != found.settings.get("deadLetterPolicy"):
             settings = _find_dead_letter_topic(connection, call, settings)
         subscriptions.change(connection, found, settings, now_ms=int(call.now * 1000))
-        return format_subscription(get_subscription(connection, call, "pubsub.subscriptions.update"))
+        return format_subscription(get_subscription(connection, call, _UPDATE))
 
     return await call.services.database.write(work)
 

@@ -1,10 +1,21 @@
 """Pub/Sub in this process: the project my-project with the topic `news`."""
 
+import asyncio
 import base64
+import json
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from google.auth.transport.requests import Request
+from google.oauth2 import id_token
+from support.servers.one_answer import OneAnswer
+from support.servers.push_receiver import PushReceiver
+
+from docker_credential_gcr.emulator.google.pubsub.push_sender import PushSender
+from docker_credential_gcr.emulator.outgoing.client import OutgoingClient
 
 NOW = 1_700_000_000
 V1 = "/v1/projects/my-project"
@@ -93,3 +104,56 @@ def pubsub(apis: Any) -> PubSub:
 @pytest.fixture(name="text_of")
 def _text_of() -> Any:
     return text_of
+
+
+class Pusher(PushReceiver):
+    """A receiver, and the sender of the emulator's push subscriptions."""
+
+    def __init__(self, apis: Any) -> None:
+        super().__init__()
+        self._apis = apis
+        self._sender = PushSender(apis.services)
+        self.is_lease_held = True
+
+    def is_held(self, _connection: object) -> bool:
+        """Returns whether the sender has the lease."""
+        return self.is_lease_held
+
+    def answers(self, *statuses: int) -> None:
+        """Sets the next answers."""
+        self.statuses = list(statuses)
+
+    def push(self) -> None:
+        """Sends what is due, and waits for all answers."""
+        asyncio.run(self._push())
+
+    def find_due(self) -> Any:
+        return asyncio.run(self._sender.find_due())
+
+    def replace_client(self, client: OutgoingClient) -> None:
+        self._sender = PushSender(replace(self._apis.services, outgoing=client))
+
+    async def _push(self) -> None:
+        await self._sender.send_due(self)
+        if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(tasks)
+
+
+@pytest.fixture
+def pusher(apis: Any) -> Iterator[Pusher]:
+    with closing(Pusher(apis)) as found:
+        yield found
+
+
+@pytest.fixture
+def verify(apis: Any) -> Any:
+    """Returns the claims of an ID token that google-auth accepts with the emulator's certificates."""
+
+    def check(token: str, audience: str) -> Any:
+        text = json.dumps(apis.call("GET", "/oauth2/v1/certs").body).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\n\r\n".encode()
+        with closing(OneAnswer(head + text)) as server:
+            certificates = f"{server.url}/oauth2/v1/certs"
+            return id_token.verify_token(token, Request(), audience, certificates)
+
+    return check

@@ -1,0 +1,231 @@
+"""Sender of push subscriptions: sends their messages to their endpoints, one after the other.
+
+A subscription has one slot, so that an endpoint that hangs delays no other subscription. An answer that is
+no acknowledgement, or comes after the deadline, stops the subscription for a while that grows.
+https://cloud.google.com/pubsub/docs/push
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
+from docker_credential_gcr.emulator.database.projects import enabled_apis
+from docker_credential_gcr.emulator.database.pubsub import backlog, subscriptions
+from docker_credential_gcr.emulator.database.pubsub.backlog import Delivery
+from docker_credential_gcr.emulator.database.pubsub.subscriptions import Subscription
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
+from docker_credential_gcr.emulator.google.iam.authorization import find_active_account
+from docker_credential_gcr.emulator.identity.google_services import PUBSUB
+from docker_credential_gcr.emulator.outgoing.errors import OutgoingError
+
+from .messages import MAX_SIZE
+from .publisher import forward_dead_letters, has_dead_letters, tell_dropped
+from .push_requests import format_request, make_claims
+
+_logger = logging.getLogger(__name__)
+_ACKNOWLEDGING = frozenset({102, 200, 201, 202, 204})
+# https://cloud.google.com/pubsub/docs/push#push_backoff
+_FIRST_DELAY_MS, _LAST_DELAY_MS = 100, 60_000
+
+
+class Lease(Protocol):
+    """The right to deliver, which one process has at a time."""
+
+    def is_held(self, connection: Connection) -> bool:
+        """Returns whether no other process has it."""
+
+
+@dataclass
+class _Slot:
+    """A subscription with its endpoint: the task that sends, and the failures since its last success."""
+
+    task: "asyncio.Task[None] | None" = None
+    failures: int = 0
+    not_before_ms: int = 0
+
+    def is_busy(self) -> bool:
+        return self.task is not None and not self.task.done()
+
+    def fail(self, now_ms: int) -> None:
+        self.failures += 1
+        self.not_before_ms = now_ms + _find_delay_ms(self.failures)
+
+
+class _Taken(NamedTuple):
+    subscription: Subscription
+    delivery: Delivery
+    account: ServiceAccount | None
+
+
+class PushSender:
+    """Pushes messages; tokens carry the time of `system_clock`, because receivers compare it with theirs."""
+
+    def __init__(self, services: GoogleServices, system_clock: Callable[[], float] = time.time) -> None:
+        self._services = services
+        self._system_clock = system_clock
+        # Another endpoint is another slot: it gets its messages at once.
+        self._slots: dict[tuple[int, str], _Slot] = {}
+
+    async def find_due(self) -> float | None:
+        """Returns when the next message is due, by the emulator's clock; None if none waits."""
+        instants = [due_ms for *_, due_ms in await self._list()]
+        return min(instants) / 1000 if instants else None
+
+    async def send_due(self, lease: Lease) -> None:
+        """Starts what is due."""
+        now_ms = self._now_ms()
+        for subscription, slot, due_ms in await self._list():
+            if due_ms <= now_ms and not slot.is_busy():
+                slot.task = asyncio.ensure_future(self._run(subscription, slot, lease))
+
+    def is_busy(self) -> bool:
+        """Returns whether a request is in progress."""
+        return any(slot.is_busy() for slot in self._slots.values())
+
+    async def close(self) -> None:
+        """Ends the requests in progress: their messages are delivered again."""
+        tasks = [slot.task for slot in self._slots.values() if slot.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _list(self) -> list[tuple[Subscription, _Slot, int]]:
+        """Returns the subscriptions with messages, and when they are due; one that is busy is due now."""
+        now_ms = self._now_ms()
+        found = await self._services.database.read(partial(_list_waiting, now_ms=now_ms))
+        slots = {_name_slot(each): self._slots.get(_name_slot(each), _Slot()) for each, _ in found}
+        busy = {name: slot for name, slot in self._slots.items() if slot.is_busy()}
+        failed = {name: slot for name, slot in self._slots.items() if slot.not_before_ms > now_ms}
+        self._slots = {**failed, **busy, **slots}
+        listed = []
+        for subscription, due_ms in found:
+            slot = slots[_name_slot(subscription)]
+            due_ms = now_ms if slot.is_busy() else max(due_ms, slot.not_before_ms)
+            listed.append((subscription, slot, due_ms))
+        return listed
+
+    async def _run(self, subscription: Subscription, slot: _Slot, lease: Lease) -> None:
+        """Pushes until nothing is due, or the endpoint refuses a message."""
+        try:
+            while (taken := await self._take(subscription, lease)) is not None:
+                reason = await self._post(taken)
+                await self._record(taken, reason)
+                if reason:
+                    self._tell_refused(subscription, slot, reason)
+                    slot.fail(self._now_ms())
+                    return
+                slot.failures = 0
+        except Exception:
+            _logger.exception("the next message of %s waits", subscription.name)
+            slot.fail(self._now_ms())
+
+    def _tell_refused(self, subscription: Subscription, slot: _Slot, reason: str) -> None:
+        if not slot.failures:
+            _logger.warning(
+                "a message of %s was not accepted, and is sent again: %s", subscription.name, reason
+            )
+
+    async def _take(self, subscription: Subscription, lease: Lease) -> _Taken | None:
+        """Leases the oldest message that is due; None if there is none, or another process delivers."""
+        services, now_ms = self._services, self._now_ms()
+
+        def work(connection: Connection) -> tuple[_Taken | None, Mapping[str, int]]:
+            found = _find(connection, subscription)
+            if found is None or not lease.is_held(connection) or not _is_pushing(connection, found):
+                return None, {}
+            dropped = forward_dead_letters(connection, found, now_ms, services.bounds)
+            delivered = backlog.deliver(connection, found, count=1, size=MAX_SIZE, now_ms=now_ms)
+            if not delivered:
+                return None, dropped
+            email = found.settings["pushConfig"].get("oidcToken", {}).get("serviceAccountEmail")
+            account = find_active_account(connection, email) if email else None
+            return _Taken(found, delivered[0], account), dropped
+
+        # Not durable: if it is lost, the message is delivered again.
+        taken, dropped = await services.database.write(work, durable=False)
+        tell_dropped(services.count_pubsub, dropped)
+        return taken
+
+    async def _post(self, taken: _Taken) -> str:
+        """Sends the request; returns why the message was not accepted, which is empty if it was."""
+        subscription, delivery, account = taken
+        push, token = subscription.settings["pushConfig"], None
+        if "oidcToken" in push:
+            if account is None:
+                return "its service account is disabled or deleted"
+            claims = make_claims(push, account)
+            # On a thread: the first call creates the key, which takes time.
+            token = await asyncio.to_thread(self._services.id_tokens.sign, claims, self._system_clock())
+        headers, body = format_request(subscription, delivery, token)
+        try:
+            answer = await self._services.outgoing.post(
+                push["pushEndpoint"], headers, body, limit_s=subscription.deadline_ms / 1000
+            )
+        except OutgoingError as error:
+            return str(error)
+        return "" if answer.status in _ACKNOWLEDGING else f"the endpoint answered {answer.status}"
+
+    async def _record(self, taken: _Taken, reason: str) -> None:
+        """Acknowledges or refuses a delivery, unless the message was delivered again since."""
+        delivery, now_ms = taken.delivery, self._now_ms()
+
+        def work(connection: Connection) -> None:
+            found = _find(connection, taken.subscription)
+            if found is None:
+                return
+            if reason:
+                delay_ms = _find_delay_ms(delivery.attempts)
+                if "retryPolicy" in found.settings:
+                    delay_ms = found.find_delay_ms(delivery.attempts)
+                backlog.refuse(connection, found, delivery, due_ms=now_ms + delay_ms)
+            else:
+                backlog.acknowledge(connection, found, [delivery.ack_id], now_ms=now_ms)
+                subscriptions.use(connection, found, now_ms=now_ms)
+
+        await self._services.database.write(work)
+
+    def _now_ms(self) -> int:
+        return int(self._services.clock.now() * 1000)
+
+
+def _list_waiting(connection: Connection, *, now_ms: int) -> list[tuple[Subscription, int]]:
+    waiting = []
+    for subscription in subscriptions.list_pushing(connection):
+        if not _is_pushing(connection, subscription):
+            continue
+        due_ms = backlog.find_next_due_ms(connection, subscription, now_ms=now_ms)
+        if has_dead_letters(connection, subscription, now_ms):
+            due_ms = now_ms
+        if due_ms is not None:
+            waiting.append((subscription, due_ms))
+    return waiting
+
+
+def _is_pushing(connection: Connection, subscription: Subscription) -> bool:
+    endpoint = subscription.settings.get("pushConfig", {}).get("pushEndpoint")
+    if not endpoint or subscription.is_detached:
+        return False
+    return enabled_apis.find_obstacle(connection, subscription.project_id, PUBSUB) is None
+
+
+def _find(connection: Connection, subscription: Subscription) -> Subscription | None:
+    """Returns the subscription as it is now; another one of the same name is not it."""
+    found = subscriptions.find(connection, subscription.project_id, subscription.subscription_id)
+    return found if found is not None and found.id == subscription.id else None
+
+
+def _name_slot(subscription: Subscription) -> tuple[int, str]:
+    push: Mapping[str, Any] = subscription.settings["pushConfig"]
+    return subscription.id, push["pushEndpoint"]
+
+
+def _find_delay_ms(failures: int) -> int:
+    delay: int = _FIRST_DELAY_MS * 2 ** min(failures - 1, 20)
+    return min(_LAST_DELAY_MS, delay)
