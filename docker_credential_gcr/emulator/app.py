@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from docker_credential_gcr import __version__
 from docker_credential_gcr.emulator.control import initial_state
-from docker_credential_gcr.emulator.control.events import EventReader
 from docker_credential_gcr.emulator.control.journal import DatabaseJournal, ProcessJournal
 from docker_credential_gcr.emulator.control.shared_state import ControlState
 from docker_credential_gcr.emulator.database import probes
@@ -257,9 +256,9 @@ class Emulator:
         )
 
     def _build_control(self) -> "control.ControlServices":
-        from docker_credential_gcr.emulator.control.users import UserEndpoints
-
         from .control import app as control  # as above
+        from .control.events import EventReader
+        from .control.users import UserEndpoints
 
         return control.ControlServices(
             state=self.state,

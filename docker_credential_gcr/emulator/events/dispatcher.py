@@ -144,10 +144,8 @@ class Dispatcher:
         try:
             await self._look()
         except Exception as error:
-            known = translate_error(error)
-            if isinstance(known, (StorageFull, Unavailable)):
-                _logger.warning("events wait, the next look tries again: %s", known)
-            else:
+            # The others are told by the answers to requests, and by /readyz.
+            if not isinstance(translate_error(error), (StorageFull, Unavailable)):
                 _logger.exception("events wait, the next look tries again")
 
     async def _look(self) -> None:

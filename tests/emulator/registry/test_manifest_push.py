@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.images import blobs, buckets, repositories
 from docker_credential_gcr.emulator.database.projects import projects
 from docker_credential_gcr.emulator.registry import manifest_push
+from docker_credential_gcr.emulator.registry.announcements import Announcer
 from docker_credential_gcr.emulator.registry.errors import ManifestBlobUnknown
 from docker_credential_gcr.emulator.settings import Limits
 from docker_credential_gcr.emulator.sites.hosts import locate
@@ -87,7 +89,8 @@ def push(database: SqliteDatabase, lose: Callable[[], object]) -> None:
 
     async def run() -> None:
         received = await manifest_push.receive(services, PutRequest(), TARGET, "latest")  # type: ignore[arg-type]
-        await database.add(lambda connection: manifest_push.store(services, connection, TARGET, received))
+        announcer = Announcer(services, TARGET, None)
+        await database.add(partial(manifest_push.store, services, TARGET, received, announcer))
 
     asyncio.run(run())
 

@@ -44,6 +44,7 @@ CASES = [
             ("repository", "list", *SERVER),
             ("account", "list", *SERVER),
             ("image", "list", *SERVER),
+            ("events", *SERVER),
             GRANT,
             (*KEY, "--output", "-"),
             (*CREDENTIAL, "--output", "-"),
