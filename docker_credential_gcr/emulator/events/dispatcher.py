@@ -27,7 +27,7 @@ _LOOK_S = 0.5
 # The promise of a shutdown is two seconds.
 _CLOSE_S = 1.0
 # Between two looks: while clients push, admissions gather events.
-_PAUSE_S = 0.05
+_PAUSE_S = 0.25
 # Between two deletions of old events, and one for that many new ones.
 _PRUNE_S = 60.0
 _PRUNE_EVENTS = 1000
