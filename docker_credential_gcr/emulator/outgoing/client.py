@@ -115,7 +115,7 @@ def _format_head(target: Target, headers: Mapping[str, str], size: int) -> bytes
         "Via": _VIA,
     }
     for name, value in headers.items():
-        if name.lower() in _OWN_HEADERS or not _is_header(name, value):
+        if name.lower() in _OWN_HEADERS or not is_header(name, value):
             raise OutgoingRefused(f"the header {name[:40]!r} cannot be sent")
     lines = [
         f"POST {target.path} HTTP/1.1",
@@ -124,6 +124,7 @@ def _format_head(target: Target, headers: Mapping[str, str], size: int) -> bytes
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-def _is_header(name: str, value: str) -> bool:
+def is_header(name: str, value: str) -> bool:
+    """Returns whether a request can have the header: nothing in it ends the line."""
     is_name = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
     return is_name and all(" " <= character <= "~" for character in value)

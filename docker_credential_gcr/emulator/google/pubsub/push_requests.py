@@ -16,6 +16,7 @@ from docker_credential_gcr.emulator.database.pubsub.backlog import Delivery
 from docker_credential_gcr.emulator.database.pubsub.subscriptions import Subscription
 from docker_credential_gcr.emulator.google.rest.message_schema import to_snake
 from docker_credential_gcr.emulator.google.rest.timestamps import format_milliseconds
+from docker_credential_gcr.emulator.outgoing.client import is_header
 
 from .messages import format_message
 
@@ -80,9 +81,4 @@ def _format_metadata(subscription: Subscription, delivery: Delivery) -> dict[str
     attributes = {
         name.lower(): value for name, value in delivery.attributes.items() if name.lower() not in _RESERVED
     }
-    return {name: value for name, value in {**attributes, **metadata}.items() if _is_header(name, value)}
-
-
-def _is_header(name: str, value: str) -> bool:
-    is_name = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
-    return is_name and all(" " <= character <= "~" for character in value)
+    return {name: value for name, value in {**attributes, **metadata}.items() if is_header(name, value)}
