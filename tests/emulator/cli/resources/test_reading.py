@@ -4,13 +4,13 @@ import socket
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from support.files_read import as_device, as_fifo, as_sparse
+from support.servers.one_answer import OneConnection
 
 from docker_credential_gcr.emulator.client import direct_request, response
 from docker_credential_gcr.emulator.client.rest import EmulatorError, Server
@@ -100,27 +100,23 @@ def test_z71_a_ready_file_of_another_form_is_one_line(
     assert run(*LIST) == (1, "", told)
 
 
-class Impostor:
+class Impostor(OneConnection):
     """A server that answers one request with the head, and then the same part without end."""
 
     def __init__(self, head: str, part: bytes) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.is_left = threading.Event()
         self._data = head.encode(), part
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__()
 
-    def _serve(self) -> None:
-        connection, _ = self._listener.accept()
-        with connection, suppress(OSError):
+    def talk(self, connection: socket.socket) -> None:
+        head, part = self._data
+        try:
             connection.recv(65536)
-            connection.sendall(self._data[0])
+            connection.sendall(head)
             while True:
-                connection.sendall(self._data[1])
-        self.is_left.set()
-
-    def close(self) -> None:
-        self._listener.close()
+                connection.sendall(part)
+        finally:
+            self.is_left.set()
 
 
 @pytest.fixture
