@@ -34,7 +34,6 @@ _MOST_DIGITS = 18
 # Proxies end a response that is silent.
 _COMMENT_S = 15.0
 _LOOK_S = 0.1
-_MEMBERS = ("action", "project", "service", "repository", "digest", "tag", "size", "member")
 _PARAMETERS = ("project", "after", "limit")
 
 
@@ -70,17 +69,7 @@ async def get_events(reader: EventReader, request: Request) -> Response:
         after, document = 0, {"reset": True}
     found = await _list(reader, after, selection)
     last = found[-1].id if found else after
-    return JSONResponse({"events": [format_event(event) for event in found], "last": last, **document})
-
-
-def format_event(event: Event) -> dict[str, object]:
-    """Returns the document of an event; members without a value are absent."""
-    document: dict[str, object] = {"id": event.id, "time": event.at_ms / 1000}
-    values = event._asdict()
-    document |= {name: values[name] for name in _MEMBERS if values[name] is not None}
-    if event.media_type is not None:
-        document["mediaType"] = event.media_type
-    return {**document, "message": event.format_message()}
+    return JSONResponse({"events": [event.format_document() for event in found], "last": last, **document})
 
 
 async def _list(reader: EventReader, after: int, selection: _Selection) -> list[Event]:
@@ -109,7 +98,7 @@ async def _stream(reader: EventReader, selection: _Selection) -> AsyncIterator[s
             found = await _list(reader, last, selection)
         for event in found:
             last = event.id
-            yield f"id: {event.id}\ndata: {json.dumps(format_event(event))}\n\n"
+            yield f"id: {event.id}\ndata: {json.dumps(event.format_document())}\n\n"
         if len(found) < selection.limit:
             version = current
         if found:

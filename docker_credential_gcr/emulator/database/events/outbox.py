@@ -20,6 +20,8 @@ ADMITTED_AT_ONCE = 1000
 # Old events that one transaction deletes.
 PRUNED_AT_ONCE = 1000
 _MARK = "events"
+# Of an event's document, under the same names.
+_SHOWN = ("action", "project", "service", "repository", "digest", "tag", "size", "member")
 
 
 class Event(NamedTuple):
@@ -52,6 +54,15 @@ class Event(NamedTuple):
         if self.tag is not None:
             message["tag"] = f"{self.repository}:{self.tag}"
         return message
+
+    def format_document(self) -> dict[str, object]:
+        """Returns the event as GET /_emulator/events shows it; members without a value are absent."""
+        document: dict[str, object] = {"id": self.id, "time": self.at_ms / 1000}
+        values = self._asdict()
+        document |= {name: values[name] for name in _SHOWN if values[name] is not None}
+        if self.media_type is not None:
+            document["mediaType"] = self.media_type
+        return {**document, "message": self.format_message()}
 
 
 Consumer = Callable[[Connection, Sequence[Event]], None]
