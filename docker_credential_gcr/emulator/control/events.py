@@ -48,6 +48,7 @@ class EventReader:
     database: Database
     admit: Callable[[], Awaitable[None]]
     is_stopping: Callable[[], bool]
+    monotonic: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ async def _stream(reader: EventReader, selection: _Selection) -> AsyncIterator[s
     if last and await _is_gap(reader, last):
         yield f"event: reset\ndata: {json.dumps({'after': last})}\n\n"
         last = 0
-    said_at, version = time.monotonic(), None
+    said_at, version = reader.monotonic(), None
     while not reader.is_stopping():
         await reader.database.refresh()
         current = reader.database.version()
@@ -102,10 +103,10 @@ async def _stream(reader: EventReader, selection: _Selection) -> AsyncIterator[s
         if len(found) < selection.limit:
             version = current
         if found:
-            said_at = time.monotonic()
+            said_at = reader.monotonic()
             continue
-        if time.monotonic() - said_at >= _COMMENT_S:
-            said_at = time.monotonic()
+        if reader.monotonic() - said_at >= _COMMENT_S:
+            said_at = reader.monotonic()
             yield ": silence\n\n"
         await asyncio.sleep(_LOOK_S)
 

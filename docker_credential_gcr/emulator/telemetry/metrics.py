@@ -21,7 +21,7 @@ HELP = {
     "gcr_emulator_requests_in_flight": "Requests being answered.",
     "gcr_emulator_commit_duration_seconds": "Transactions of the database.",
     "gcr_emulator_writes": "Writes in these transactions, each of which takes all that are queued.",
-    "gcr_emulator_pubsub": "Messages that Pub/Sub dropped, and subscriptions that expired.",
+    "gcr_emulator_pubsub": "Messages of Pub/Sub that were dropped or refused, subscriptions that expired.",
 }
 LABELS = ("site", "method", "route")
 

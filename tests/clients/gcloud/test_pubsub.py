@@ -1,10 +1,15 @@
 """The real gcloud creates topics and subscriptions of Pub/Sub, publishes, pulls and shares."""
 
+import json
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 from clients.command import Client
+from google.auth.transport.requests import Request
+from google.oauth2 import id_token
+from support.servers.push_receiver import PushReceiver
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
@@ -48,6 +53,27 @@ def test_subscriptions_of_a_topic_are_listed_changed_and_deleted(gcloud: Client,
     gcloud.succeed(*TOPICS, "delete", "gcr")
 
     assert ask(*SUBSCRIPTIONS, "list") == ask(*TOPICS, "list") == []
+
+
+def test_a_message_is_pushed_with_a_token_that_google_auth_accepts(
+    gcr_emulator: GcrEmulator, gcloud: Client, ask: Ask
+) -> None:
+    account = json.loads(gcr_emulator.key("roles/viewer", account="pusher").read_text())["client_email"]
+    with closing(PushReceiver()) as receiver:
+        push = (f"--push-endpoint={receiver.url}/hook", f"--push-auth-service-account={account}")
+        (made,) = ask(*SUBSCRIPTIONS, "create", "builds", "--topic=gcr", *push)
+        gcloud.succeed(*TOPICS, "publish", "gcr", "--message=hello")
+        request = receiver.wait()
+
+    assert made["pushConfig"] == {
+        "pushEndpoint": f"{receiver.url}/hook",
+        "oidcToken": {"serviceAccountEmail": account},
+    }
+    assert json.loads(request.body)["message"]["data"] == "aGVsbG8="
+    token = request.headers["authorization"].removeprefix("Bearer ")
+    certificates = f"{gcr_emulator.url}/oauth2/v1/certs"
+    claims = id_token.verify_token(token, Request(), f"{receiver.url}/hook", certificates)
+    assert claims["email"] == account
 
 
 def test_a_role_on_a_topic_is_granted_and_taken_back(ask: Ask) -> None:

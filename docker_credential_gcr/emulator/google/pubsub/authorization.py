@@ -3,6 +3,10 @@
 https://cloud.google.com/pubsub/docs/access-control
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.projects import enabled_apis, policies
@@ -16,8 +20,13 @@ from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import NotFound, ServiceDisabled
 from docker_credential_gcr.emulator.identity.google_services import PUBSUB, SERVICES
 from docker_credential_gcr.emulator.identity.policy import Policy
-from docker_credential_gcr.emulator.identity.resource import describe_subscription, describe_topic
+from docker_credential_gcr.emulator.identity.resource import (
+    Resource,
+    describe_subscription,
+    describe_topic,
+)
 
+R = TypeVar("R")
 _REFUSAL = "User not authorized to perform this action."
 
 
@@ -43,35 +52,42 @@ def get_named_topic(
 
     Raises PermissionDenied, ProjectDeleted, NotFound, ServiceDisabled.
     """
-    project = authorization.find_project(connection, project_name)
-    project_id = project.project_id if project else project_name
-    name = format_topic(project_id, topic_id)
-    in_force = find_policies(connection, project_id, name)
-    resource = describe_topic(name, project_id)
-    authorization.check_permission(connection, call.caller, permission, in_force, resource, _REFUSAL)
-    found = topics.find(connection, project_id, topic_id)
-    if project is not None:
-        _check_service(connection, project)
-    if found is None:
-        raise NotFound(f"Resource not found (resource={topic_id}).")
-    return found
+    return _TOPICS.get(connection, call, project_name, topic_id, permission)
 
 
 def get_subscription(connection: Connection, call: Call, permission: str) -> Subscription:
     """Returns the subscription in the path, as `get_named_topic` returns a topic."""
     project_name, subscription_id = call.path["project"], call.path["subscription"]
-    project = authorization.find_project(connection, project_name)
-    project_id = project.project_id if project else project_name
-    name = format_subscription(project_id, subscription_id)
-    in_force = find_policies(connection, project_id, name)
-    resource = describe_subscription(name, project_id)
-    authorization.check_permission(connection, call.caller, permission, in_force, resource, _REFUSAL)
-    found = subscriptions.find(connection, project_id, subscription_id)
-    if project is not None:
-        _check_service(connection, project)
-    if found is None:
-        raise NotFound(f"Resource not found (resource={subscription_id}).")
-    return found
+    return _SUBSCRIPTIONS.get(connection, call, project_name, subscription_id, permission)
+
+
+@dataclass(frozen=True)
+class _Collection(Generic[R]):
+    """Topics or subscriptions: how one is named, described for conditions of policies, and found."""
+
+    format_name: Callable[[str, str], str]
+    describe: Callable[[str, str], Resource]
+    find: Callable[[Connection, str, str], R | None]
+
+    def get(
+        self, connection: Connection, call: Call, project_name: str, resource_id: str, permission: str
+    ) -> R:
+        project = authorization.find_project(connection, project_name)
+        project_id = project.project_id if project else project_name
+        name = self.format_name(project_id, resource_id)
+        in_force = find_policies(connection, project_id, name)
+        resource = self.describe(name, project_id)
+        authorization.check_permission(connection, call.caller, permission, in_force, resource, _REFUSAL)
+        found = self.find(connection, project_id, resource_id)
+        if project is not None:
+            _check_service(connection, project)
+        if found is None:
+            raise NotFound(f"Resource not found (resource={resource_id}).")
+        return found
+
+
+_TOPICS = _Collection(format_topic, describe_topic, topics.find)
+_SUBSCRIPTIONS = _Collection(format_subscription, describe_subscription, subscriptions.find)
 
 
 def find_policies(connection: Connection, project_id: str, name: str) -> list[Policy]:

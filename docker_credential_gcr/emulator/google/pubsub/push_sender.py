@@ -7,6 +7,7 @@ https://cloud.google.com/pubsub/docs/push
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -53,9 +54,9 @@ class _Slot:
     def is_busy(self) -> bool:
         return self.task is not None and not self.task.done()
 
-    def fail(self, now_ms: int) -> None:
+    def fail(self, now_ms: int, rand: Callable[[], float]) -> None:
         self.failures += 1
-        self.not_before_ms = now_ms + _find_delay_ms(self.failures)
+        self.not_before_ms = now_ms + _find_delay_ms(self.failures, rand)
 
 
 class _Taken(NamedTuple):
@@ -65,11 +66,19 @@ class _Taken(NamedTuple):
 
 
 class PushSender:
-    """Pushes messages; tokens carry the time of `system_clock`, because receivers compare it with theirs."""
+    """Pushes messages; tokens carry the time of `system_clock`, because receivers compare it with theirs.
 
-    def __init__(self, services: GoogleServices, system_clock: Callable[[], float] = time.time) -> None:
+    `rand` returns a number from 0 to 1: how much of a delay's second half is waited for.
+    """
+
+    def __init__(
+        self,
+        services: GoogleServices,
+        system_clock: Callable[[], float] = time.time,
+        rand: Callable[[], float] = random.random,
+    ) -> None:
         self._services = services
-        self._system_clock = system_clock
+        self._system_clock, self._rand = system_clock, rand
         # Another endpoint is another slot: it gets its messages at once.
         self._slots: dict[tuple[int, str], _Slot] = {}
 
@@ -119,14 +128,15 @@ class PushSender:
                 await self._record(taken, reason)
                 if reason:
                     self._tell_refused(subscription, slot, reason)
-                    slot.fail(self._now_ms())
+                    slot.fail(self._now_ms(), self._rand)
                     return
                 slot.failures = 0
         except Exception:
             _logger.exception("the next message of %s waits", subscription.name)
-            slot.fail(self._now_ms())
+            slot.fail(self._now_ms(), self._rand)
 
     def _tell_refused(self, subscription: Subscription, slot: _Slot, reason: str) -> None:
+        self._services.count_pubsub("refused", 1)
         if not slot.failures:
             _logger.warning(
                 "a message of %s was not accepted, and is sent again: %s", subscription.name, reason
@@ -181,7 +191,7 @@ class PushSender:
             if found is None:
                 return
             if reason:
-                delay_ms = _find_delay_ms(delivery.attempts)
+                delay_ms = _find_delay_ms(delivery.attempts, self._rand)
                 if "retryPolicy" in found.settings:
                     delay_ms = found.find_delay_ms(delivery.attempts)
                 backlog.refuse(connection, found, delivery, due_ms=now_ms + delay_ms)
@@ -226,6 +236,7 @@ def _name_slot(subscription: Subscription) -> tuple[int, str]:
     return subscription.id, push["pushEndpoint"]
 
 
-def _find_delay_ms(failures: int) -> int:
-    delay: int = _FIRST_DELAY_MS * 2 ** min(failures - 1, 20)
-    return min(_LAST_DELAY_MS, delay)
+def _find_delay_ms(failures: int, rand: Callable[[], float]) -> int:
+    """Returns how long to wait: half of it is random, so that what failed together is not sent together."""
+    longest = min(_LAST_DELAY_MS, _FIRST_DELAY_MS * 2 ** min(failures - 1, 20))
+    return int(longest * (1 + rand()) / 2)

@@ -15,7 +15,6 @@ from support.servers.one_answer import OneAnswer
 from support.servers.push_receiver import PushReceiver
 
 from docker_credential_gcr.emulator.google.pubsub.push_sender import PushSender
-from docker_credential_gcr.emulator.outgoing.client import OutgoingClient
 
 NOW = 1_700_000_000
 V1 = "/v1/projects/my-project"
@@ -112,7 +111,8 @@ class Pusher(PushReceiver):
     def __init__(self, apis: Any) -> None:
         super().__init__()
         self._apis = apis
-        self._sender = PushSender(apis.services)
+        self.chance = 1.0
+        self._sender = PushSender(apis.services, rand=lambda: self.chance)
         self.is_lease_held = True
 
     def is_held(self, _connection: object) -> bool:
@@ -130,8 +130,8 @@ class Pusher(PushReceiver):
     def find_due(self) -> Any:
         return asyncio.run(self._sender.find_due())
 
-    def replace_client(self, client: OutgoingClient) -> None:
-        self._sender = PushSender(replace(self._apis.services, outgoing=client))
+    def replace_services(self, **changed: Any) -> None:
+        self._sender = PushSender(replace(self._apis.services, **changed))
 
     async def _push(self) -> None:
         await self._sender.send_due(self)

@@ -116,6 +116,32 @@ def test_n14_a_dead_endpoint_is_asked_less_and_less_for_all_its_messages(
     assert sorted(map(read, pusher.take())) == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize(("chance", "delay"), [(0.0, 0.05), (0.5, 0.075)])
+def test_up_to_half_of_a_delay_is_left_out_by_chance(
+    pubsub: PubSub, pusher: Pusher, chance: float, delay: float
+) -> None:
+    pubsub.subscribe(pushConfig={"pushEndpoint": pusher.url})
+    pubsub.publish("a", "b")
+    pusher.answers(500)
+    pusher.chance = chance
+    pusher.push()
+
+    assert round(pusher.find_due() - pubsub.apis.clock.now(), 3) == delay
+
+
+def test_each_attempt_that_is_refused_counts(pubsub: PubSub, pusher: Pusher) -> None:
+    counted: list[tuple[str, int]] = []
+    pusher.replace_services(count_pubsub=lambda *what: counted.append(what))
+    pubsub.subscribe(pushConfig={"pushEndpoint": pusher.url})
+    pubsub.publish("a")
+    pusher.answers(500, 302)
+    for _ in range(3):
+        pusher.push()
+        pubsub.turn_clock(1)
+
+    assert (counted, len(pusher.take())) == ([("refused", 1)] * 2, 3)
+
+
 def test_messages_with_a_key_are_pushed_in_their_order_after_a_failure(
     pubsub: PubSub, pusher: Pusher
 ) -> None:
@@ -272,7 +298,7 @@ def test_a_caller_without_the_permission_learns_nothing_about_hosts(pubsub: PubS
 def test_the_rule_counts_at_each_request(pubsub: PubSub, pusher: Pusher) -> None:
     pubsub.subscribe(pushConfig={"pushEndpoint": pusher.url})
     pubsub.publish("a")
-    pusher.replace_client(OutgoingClient(OutgoingRule(loopback=False)))
+    pusher.replace_services(outgoing=OutgoingClient(OutgoingRule(loopback=False)))
     pusher.push()
 
     assert pusher.take() == []

@@ -2,20 +2,24 @@
 
 import base64
 import json
+from contextlib import closing
 
 import pytest
 import requests
+from google.auth.transport.requests import Request
+from google.oauth2 import id_token
 from support.images import OCI_CONFIG, OCI_MANIFEST
 from support.registry_client import RegistryClient
+from support.servers.push_receiver import PushReceiver
 
 
 class Subscription:
     """A subscription of the topic `gcr`, pulled as gcloud does."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, **settings: object) -> None:
         self._url = f"{url}/v1/projects/my-project/subscriptions/images"
-        topic = {"topic": "projects/my-project/topics/gcr"}
-        requests.put(self._url, json=topic, timeout=30).raise_for_status()
+        body = {"topic": "projects/my-project/topics/gcr", **settings}
+        requests.put(self._url, json=body, timeout=30).raise_for_status()
 
     def receive(self, count: int) -> list[dict[str, str]]:
         """Waits for so many messages, acknowledges them, and returns their data; they have no attributes."""
@@ -99,6 +103,31 @@ def test_a63_a_push_succeeds_without_the_topic(gcr_emulator, repository):
     told = "us-docker.pkg.dev/my-project/r/app"
     inserted = {"action": "INSERT", "digest": f"{told}@{digest}", "tag": f"{told}:v2"}
     assert subscription.receive(1) == [inserted]
+
+
+def test_a65_a_push_subscription_sends_googles_token_until_204_acknowledges(gcr_emulator, repository):
+    create_topic(gcr_emulator)
+    email = json.loads(gcr_emulator.key("roles/viewer", account="pusher").read_text())["client_email"]
+    with closing(PushReceiver()) as receiver:
+        receiver.statuses = [500, 204, 204]
+        oidc = {"serviceAccountEmail": email, "audience": "images"}
+        Subscription(gcr_emulator.url, pushConfig={"pushEndpoint": receiver.url, "oidcToken": oidc})
+        digests = [push(*repository, tag)[1] for tag in ("v1", "v2")]
+        received = [receiver.wait() for _ in range(3)]
+
+    name = "us-docker.pkg.dev/my-project/r/app"
+    told = [json.loads(base64.b64decode(json.loads(each.body)["message"]["data"])) for each in received]
+    messages = [
+        {"action": "INSERT", "digest": f"{name}@{digest}", "tag": f"{name}:{tag}"}
+        for digest, tag in zip(digests, ("v1", "v2"), strict=True)
+    ]
+    # The first was refused; either may come next.
+    assert (told[0], sorted(told[1:], key=lambda each: each["tag"])) == (messages[0], messages)
+    certificates = f"{gcr_emulator.url}/oauth2/v1/certs"
+    for request in received:
+        token = request.headers["authorization"].removeprefix("Bearer ")
+        claims = id_token.verify_token(token, Request(), "images", certificates)
+        assert (claims["email"], claims["email_verified"]) == (email, True)
 
 
 def test_a66_the_subscriptions_of_a_topic_are_names(gcr_emulator):
