@@ -15,7 +15,7 @@ from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.events import leases
 
 _NAME = "events"
-LIFETIME_S = 15.0
+LIFETIME_S = 5.0
 # Renewed when so much of it is over: a write may wait for others.
 _RENEWED_AFTER = 1 / 3
 

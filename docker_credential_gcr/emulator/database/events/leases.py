@@ -27,6 +27,7 @@ _HELD = Statement(
 _RELEASE = Statement(
     delete(leases).where(leases.c.name == bindparam("of_name"), leases.c.holder == bindparam("of_holder"))
 )
+_END_ALL = Statement(delete(leases), [])
 
 
 def acquire(connection: Connection, name: str, holder: str, *, now: float, lifetime_s: float) -> bool:
@@ -44,3 +45,8 @@ def is_held(connection: Connection, name: str, holder: str) -> bool:
 def release(connection: Connection, name: str, holder: str) -> None:
     """Ends the lease, if that holder has it."""
     _RELEASE.run(connection, {"of_name": name, "of_holder": holder})
+
+
+def end_all(connection: Connection) -> None:
+    """Ends every lease: for a database that no process uses yet, where a killed one has left its own."""
+    _END_ALL.run(connection, {})

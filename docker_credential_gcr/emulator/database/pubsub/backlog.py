@@ -190,14 +190,17 @@ def list_exhausted(connection: Connection, subscription: Subscription, *, now_ms
 
 def acknowledge(
     connection: Connection, subscription: Subscription, ack_ids: Iterable[AckId], *, now_ms: int
-) -> None:
-    """Acknowledges deliveries; those that are not the last of their message are ignored."""
+) -> int:
+    """Acknowledges deliveries, and returns how many; others are not the last of their message."""
+    acknowledged = 0
     for ack_id in ack_ids:
         values = _name_lease(subscription, ack_id)
         if subscription.retains_acknowledged:
-            connection.execute(_RETAIN, {**values, "now": now_ms})
+            acknowledged += connection.execute(_RETAIN, {**values, "now": now_ms}).rowcount
         elif connection.execute(_DELETE_LEASE, values).rowcount:
             connection.execute(_DELETE_UNKEPT, {"of_message": ack_id.row})
+            acknowledged += 1
+    return acknowledged
 
 
 def extend(
@@ -227,10 +230,10 @@ def refuse(
     delivery: Delivery,
     *,
     due_ms: int,
-) -> None:
-    """Refuses a delivery; its message is delivered again at `due_ms`."""
+) -> bool:
+    """Delivers the message again at `due_ms`; returns False if it was delivered again meanwhile."""
     values = {**_name_lease(subscription, delivery.ack_id), "new_due_ms": due_ms}
-    connection.execute(_RELEASE, values)
+    return connection.execute(_RELEASE, values).rowcount > 0
 
 
 def discard(connection: Connection, subscription: Subscription, rows: Sequence[int]) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
 from docker_credential_gcr.emulator.database.projects import enabled_apis
-from docker_credential_gcr.emulator.database.pubsub import backlog, subscriptions
+from docker_credential_gcr.emulator.database.pubsub import backlog, subscriptions, unfinished
 from docker_credential_gcr.emulator.database.pubsub.backlog import Delivery
 from docker_credential_gcr.emulator.database.pubsub.subscriptions import Subscription
 from docker_credential_gcr.emulator.google.dependencies import GoogleServices
@@ -37,7 +37,11 @@ _FIRST_DELAY_MS, _LAST_DELAY_MS = 100, 60_000
 
 
 class Lease(Protocol):
-    """The right to deliver, which one process has at a time."""
+    """The right to deliver, which one process has at a time; `holder` is new each time that it is taken."""
+
+    @property
+    def holder(self) -> str:
+        """Returns the token of this process."""
 
     def is_held(self, connection: Connection) -> bool:
         """Returns whether no other process has it."""
@@ -45,11 +49,15 @@ class Lease(Protocol):
 
 @dataclass
 class _Slot:
-    """A subscription with its endpoint: the task that sends, and the failures since its last success."""
+    """A subscription with its endpoint: the task that sends, and the failures since its last success.
+
+    `holder` is that of the lease with which the slot has taken back what an earlier holder left.
+    """
 
     task: "asyncio.Task[None] | None" = None
     failures: int = 0
     not_before_ms: int = 0
+    holder: str = ""
 
     def is_busy(self) -> bool:
         return self.task is not None and not self.task.done()
@@ -123,7 +131,7 @@ class PushSender:
     async def _run(self, subscription: Subscription, slot: _Slot, lease: Lease) -> None:
         """Pushes until nothing is due, or the endpoint refuses a message."""
         try:
-            while (taken := await self._take(subscription, lease)) is not None:
+            while (taken := await self._take(subscription, slot, lease)) is not None:
                 reason = await self._post(taken)
                 await self._record(taken, reason)
                 if reason:
@@ -133,6 +141,7 @@ class PushSender:
                 slot.failures = 0
         except Exception:
             _logger.exception("the next message of %s waits", subscription.name)
+            slot.holder = ""
             slot.fail(self._now_ms(), self._rand)
 
     def _tell_refused(self, subscription: Subscription, slot: _Slot, reason: str) -> None:
@@ -142,14 +151,19 @@ class PushSender:
                 "a message of %s was not accepted, and is sent again: %s", subscription.name, reason
             )
 
-    async def _take(self, subscription: Subscription, lease: Lease) -> _Taken | None:
-        """Leases the oldest message that is due; None if there is none, or another process delivers."""
-        services, now_ms = self._services, self._now_ms()
+    async def _take(self, subscription: Subscription, slot: _Slot, lease: Lease) -> _Taken | None:
+        """Leases the oldest message that is due; None if there is none, or another process delivers.
+
+        What the earlier holder of the lease had begun comes first: the order is kept.
+        """
+        services, now_ms, holder = self._services, self._now_ms(), lease.holder
 
         def work(connection: Connection) -> tuple[_Taken | None, Mapping[str, int]]:
             found = _find(connection, subscription)
             if found is None or not lease.is_held(connection) or not _is_pushing(connection, found):
                 return None, {}
+            if slot.holder != holder:
+                unfinished.take_back(connection, found, now_ms=now_ms)
             dropped = forward_dead_letters(connection, found, now_ms, services.bounds)
             delivered = backlog.deliver(connection, found, count=1, size=MAX_SIZE, now_ms=now_ms)
             if not delivered:
@@ -160,6 +174,7 @@ class PushSender:
 
         # Not durable: if it is lost, the message is delivered again.
         taken, dropped = await services.database.write(work, durable=False)
+        slot.holder = holder
         tell_dropped(services.count_pubsub, dropped)
         return taken
 
@@ -186,20 +201,25 @@ class PushSender:
         """Acknowledges or refuses a delivery, unless the message was delivered again since."""
         delivery, now_ms = taken.delivery, self._now_ms()
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> bool:
             found = _find(connection, taken.subscription)
             if found is None:
-                return
+                return True
             if reason:
                 delay_ms = _find_delay_ms(delivery.attempts, self._rand)
                 if "retryPolicy" in found.settings:
                     delay_ms = found.find_delay_ms(delivery.attempts)
-                backlog.refuse(connection, found, delivery, due_ms=now_ms + delay_ms)
-            else:
-                backlog.acknowledge(connection, found, [delivery.ack_id], now_ms=now_ms)
-                subscriptions.use(connection, found, now_ms=now_ms)
+                return backlog.refuse(connection, found, delivery, due_ms=now_ms + delay_ms)
+            subscriptions.use(connection, found, now_ms=now_ms)
+            return backlog.acknowledge(connection, found, [delivery.ack_id], now_ms=now_ms) > 0
 
-        await self._services.database.write(work)
+        if not await self._services.database.write(work):
+            _logger.warning(
+                "an answer for %s came too late and is not recorded: "
+                "the message %s was delivered again, or deleted",
+                taken.subscription.name,
+                delivery.message_id,
+            )
 
     def _now_ms(self) -> int:
         return int(self._services.clock.now() * 1000)
@@ -211,11 +231,17 @@ def _list_waiting(connection: Connection, *, now_ms: int) -> list[tuple[Subscrip
         if not _is_pushing(connection, subscription):
             continue
         due_ms = backlog.find_next_due_ms(connection, subscription, now_ms=now_ms)
-        if has_dead_letters(connection, subscription, now_ms):
+        if due_ms != now_ms and _is_waiting(connection, subscription, now_ms):
             due_ms = now_ms
         if due_ms is not None:
             waiting.append((subscription, due_ms))
     return waiting
+
+
+def _is_waiting(connection: Connection, subscription: Subscription, now_ms: int) -> bool:
+    """Returns whether dead letters wait, or what an earlier holder of the lease has begun."""
+    has_unfinished = unfinished.is_any(connection, subscription, now_ms=now_ms)
+    return has_unfinished or has_dead_letters(connection, subscription, now_ms)
 
 
 def _is_pushing(connection: Connection, subscription: Subscription) -> bool:

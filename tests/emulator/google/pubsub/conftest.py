@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -114,6 +115,7 @@ class Pusher(PushReceiver):
         self.chance = 1.0
         self._sender = PushSender(apis.services, rand=lambda: self.chance)
         self.is_lease_held = True
+        self.holder = "first"
 
     def is_held(self, _connection: object) -> bool:
         """Returns whether the sender has the lease."""
@@ -132,6 +134,14 @@ class Pusher(PushReceiver):
 
     def replace_services(self, **changed: Any) -> None:
         self._sender = PushSender(replace(self._apis.services, **changed))
+
+    async def push_as(self, holder: str, services: Any) -> Any:
+        """Does as another process with the lease; returns when it finds that something is due."""
+        sender, others = PushSender(services), asyncio.all_tasks()
+        due = await sender.find_due()
+        await sender.send_due(SimpleNamespace(holder=holder, is_held=lambda _: True))
+        await asyncio.wait(asyncio.all_tasks() - others)
+        return due
 
     async def _push(self) -> None:
         await self._sender.send_due(self)

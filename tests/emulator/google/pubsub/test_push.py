@@ -193,6 +193,26 @@ def test_without_the_lease_nothing_is_sent_or_counted(pubsub: PubSub, pusher: Pu
     assert pusher.take() == []
 
 
+def test_n2_the_next_holder_of_the_lease_sends_at_once_what_the_last_one_had_begun(
+    pubsub: PubSub, pusher: Pusher, caplog: pytest.LogCaptureFixture
+) -> None:
+    pubsub.subscribe(pushConfig={"pushEndpoint": pusher.url})
+    pubsub.publish("a", "b")
+
+    async def lose_lease(_host: str, _port: int) -> list[str]:
+        pusher.is_lease_held = False
+        assert await pusher.push_as("second", pubsub.apis.services) == pubsub.apis.clock.now()
+        return ["127.0.0.1"]
+
+    pusher.replace_services(outgoing=OutgoingClient(OutgoingRule(True), resolve=lose_lease))
+    pusher.push()
+
+    # The last one is the request of the first holder, which goes on.
+    assert [read(each) for each in pusher.take()] == ["a", "b", "a"]
+    assert f"an answer for {NAME} came too late and is not recorded" in caplog.text
+    assert pusher.find_due() is None
+
+
 def test_a_subscription_is_pulled_again_without_its_endpoint(pubsub: PubSub, pusher: Pusher) -> None:
     pubsub.subscribe(pushConfig={"pushEndpoint": pusher.url})
     body = {"maxMessages": 1, "returnImmediately": True}
