@@ -21,12 +21,14 @@ def list_events(url: str) -> list[dict[str, Any]]:
             return found
 
 
-def find_differences(client: RegistryClient, repositories: Iterable[str]) -> list[str]:
-    """Returns where the replay of all events differs from the registry.
+def find_differences(
+    client: RegistryClient, repositories: Iterable[str], events: list[dict[str, Any]] | None = None
+) -> list[str]:
+    """Returns where the replay of all events differs from the registry; or of those that are given.
 
     So an event that is missing, that did not happen, or that has another order than its tag's changes.
     """
-    tags, digests = _replay(list_events(client.url))
+    tags, digests = _replay(list_events(client.url) if events is None else events)
     differences = []
     for name in repositories:
         answer = client.call("GET", f"/v2/{name}/tags/list", token=client.token(f"repository:{name}:pull"))

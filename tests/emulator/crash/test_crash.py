@@ -1,7 +1,8 @@
 """Crashes by `kill -9` of every process, during concurrent pushes, mounts, deletions and collections (T20).
 
-Acknowledged data survives, incomplete data is never served, events tell what happened. Twenty kills in an
-ordinary run; `GCR_TEST_KILLS=200 scripts/test tests/emulator/crash` makes it two hundred.
+Acknowledged data survives, incomplete data is never served, events tell what happened, and subscribers are
+told of it. Twenty kills in an ordinary run; `GCR_TEST_KILLS=200 scripts/test tests/emulator/crash` makes it
+two hundred.
 """
 
 import json
@@ -11,15 +12,18 @@ import select
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.checkout import SCRIPTS
 from support.child_processes import running
+from support.recording_subscribers import KINDS, Subscriber, find_wrong_order
 from support.registry_client import RegistryClient
 from support.serve_arguments import SERVE_ARGUMENTS
+from support.servers.recording_receiver import RecordingReceiver
 from support.told_events import find_differences, find_untold, list_events
 
 KILLS = int(os.environ.get("GCR_TEST_KILLS", "20"))
@@ -101,8 +105,15 @@ def push(tmp_path: Path, key: Path) -> Iterator[Push]:
     push.kill()
 
 
+@pytest.fixture
+def subscribers(server: Server) -> Iterator[list[Subscriber]]:
+    """Subscribes with each kind of subscriber; they outlive the server."""
+    with closing(RecordingReceiver()) as receiver:
+        yield [Subscriber(kind, receiver, server.ready["url"], project=PROJECT) for kind in KINDS]
+
+
 def test_t20_kills_lose_nothing_acknowledged_and_show_nothing_partial(
-    server: Server, key: Path, push: Push, run: Run
+    server: Server, key: Path, push: Push, subscribers: list[Subscriber], run: Run
 ) -> None:
     moments = random.Random("moments")
     inspected = 0
@@ -119,6 +130,7 @@ def test_t20_kills_lose_nothing_acknowledged_and_show_nothing_partial(
         server.start()
         assert _inspect(server, key, push, inspected) == "", f"after kill {kill} of {KILLS}"
         assert _find_wrong_events(server, key, push) == [], f"after kill {kill} of {KILLS}"
+        assert _find_wrongly_told(server, subscribers) == [], f"after kill {kill} of {KILLS}"
         inspected = len(push.record.read_text().splitlines())
         push.publish(server.ready)
 
@@ -126,6 +138,7 @@ def test_t20_kills_lose_nothing_acknowledged_and_show_nothing_partial(
     assert _inspect(server, key, push, 0) == ""
     assert _find_wrong_events(server, key, push) == []
     assert _find_unrepeated(push.record) == set()
+    assert _find_untold(server, key, push, subscribers) == []
     server.kill()
     assert _find_kinds(run, server.data) == set()
     assert run("gc", "--data", server.data, "--older-than", "0")[0] == 0
@@ -157,6 +170,28 @@ def _find_wrong_events(server: Server, key: Path, push: Push) -> list[str]:
     client = RegistryClient(url, ("_json_key", key.read_text()))
     record = "" if not push.record.exists() else push.record.read_text()
     return [*find_untold(list_events(url), record), *find_differences(client, REPOSITORIES)]
+
+
+def _find_wrongly_told(server: Server, subscribers: Sequence[Subscriber]) -> list[str]:
+    """Returns what subscribers were told in another order than it happened, or did not happen."""
+    told = [each.list_told() for each in subscribers]  # before the events, which must have all of it
+    events = list_events(server.ready["url"])
+    return [wrong for each in told for wrong in find_wrong_order(each, events, is_complete=False)]
+
+
+def _find_untold(server: Server, key: Path, push: Push, subscribers: Sequence[Subscriber]) -> list[str]:
+    """Returns what a subscriber was not told, when it has been told as much as has happened."""
+    url = server.ready["url"]
+    client = RegistryClient(url, ("_json_key", key.read_text()))
+    events = list_events(url)
+    wrong = []
+    for subscriber in subscribers:
+        subscriber.await_all(len(events))
+        told = subscriber.list_told()
+        wrong += find_wrong_order(told, events, is_complete=True)
+        wrong += find_untold(told, push.record.read_text())
+        wrong += find_differences(client, REPOSITORIES, told)
+    return wrong
 
 
 def _find_unrepeated(record: Path) -> set[tuple[str, str]]:

@@ -1,0 +1,108 @@
+"""Subscribers that record what they are told, and the comparison with the events of the outbox.
+
+subscriber = Subscriber("push", receiver, url, project="my-project")
+subscriber.list_told()      # [{"id": …, "action": "INSERT", "repository": …, "digest": …, "tag": …}]
+find_wrong_order(subscriber.list_told(), list_events(url), is_complete=False)
+"""
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import requests
+from support.servers.recording_receiver import RecordingReceiver
+
+# {"id", "action", "repository", "digest", "tag"}: as an event, but the id is the delivery's.
+Told = dict[str, Any]
+
+
+def subscribe_push(url: str, project: str, name: str, endpoint: str) -> None:
+    """Creates a push subscription of the topic gcr."""
+    body = {"topic": f"projects/{project}/topics/gcr", "pushConfig": {"pushEndpoint": endpoint}}
+    _call("PUT", f"{url}/v1/projects/{project}/subscriptions/{name}", body)
+
+
+def parse_push(body: bytes) -> Told:
+    """Returns what a pushed message tells."""
+    message = json.loads(body)["message"]
+    told = json.loads(base64.b64decode(message["data"]))
+    repository = tag = digest = None
+    if "digest" in told:
+        repository, _, digest = told["digest"].partition("@")
+    if "tag" in told:
+        repository, _, tag = told["tag"].rpartition(":")
+    return {
+        "id": message["messageId"],
+        "action": told["action"],
+        "repository": repository,
+        **({"digest": digest} if digest else {}),
+        **({"tag": tag} if tag else {}),
+    }
+
+
+# How a subscriber of each kind is created, and what a request to it tells.
+KINDS: dict[str, tuple[Callable[[str, str, str, str], None], Callable[[bytes], Told]]] = {
+    "push": (subscribe_push, parse_push),
+}
+
+
+class Subscriber:
+    """A subscriber of one kind, which is told of the images of a project."""
+
+    def __init__(self, kind: str, receiver: RecordingReceiver, url: str, *, project: str) -> None:
+        create, self._parse = KINDS[kind]
+        self._receiver, self.path = receiver, f"{kind}-subscriber"
+        create(url, project, self.path, receiver.url(self.path))
+
+    def count(self) -> int:
+        """Returns how often it was told something; at least once means that it may come again."""
+        return len(self._receiver.read(self.path))
+
+    def list_told(self) -> list[Told]:
+        """Returns the first telling of each event, in the order in which they came."""
+        first: dict[str, Told] = {}
+        for told in map(self._parse, self._receiver.read(self.path)):
+            assert first.setdefault(told["id"], told) == told
+        return [*first.values()]
+
+    def await_more(self, count: int) -> None:
+        """Waits until that many requests more have come."""
+        count += self.count()
+        assert self._receiver.wait(self.path, lambda bodies: len(bodies) >= count)
+
+    def await_all(self, count: int) -> None:
+        """Waits until that many events were told; whether they are the right ones is another question."""
+        self._receiver.wait(self.path, lambda bodies: len(bodies) >= count and len(self.list_told()) >= count)
+
+
+def find_wrong_order(told: Sequence[Told], events: Sequence[Told], *, is_complete: bool) -> list[str]:
+    """Returns the repositories that were not told their events in their order, each once.
+
+    Until it is complete, what was told may be the beginning of the events.
+    """
+    wrong = []
+    for repository in sorted({each["repository"] for each in (*told, *events)}):
+        shown, expected = (
+            [_describe(each) for each in listed if each["repository"] == repository]
+            for listed in (told, events)
+        )
+        if shown != (expected if is_complete else expected[: len(shown)]):
+            place = next(
+                (n for n, pair in enumerate(zip(shown, expected, strict=False)) if pair[0] != pair[1]), -1
+            )
+            wrong.append(
+                f"{repository}: {len(shown)} told, {len(expected)} happened; "
+                f"told {shown[place:][:3]}, happened {expected[place:][:3]}"
+            )
+    return wrong
+
+
+def _describe(event: Mapping[str, Any]) -> tuple[Any, ...]:
+    return event["action"], event.get("digest"), event.get("tag")
+
+
+def _call(method: str, url: str, body: object) -> Any:
+    answer = requests.request(method, url, json=body, timeout=30, proxies={"http": ""})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
