@@ -78,17 +78,19 @@ TABLE = [
     (".outgoing", "VALUES CONTEXT", "certifi"),
     (".registry", "VALUES CONTEXT .database .storage", "sqlalchemy"),
     (".google", "VALUES CONTEXT .database .outgoing .storage", "google_crc32c jinja2 sqlalchemy starlette"),
-    (".control", "VALUES CONTEXT .database .storage", "sqlalchemy starlette"),
-    (".events", "VALUES CONTEXT .database", "sqlalchemy"),
+    (".control", "VALUES CONTEXT .database .outgoing .storage", "sqlalchemy starlette"),
+    (".events", "VALUES CONTEXT .database .outgoing", "sqlalchemy"),
     (".maintenance", "VALUES CONTEXT .database .storage files", "sqlalchemy"),
     (".telemetry", "VALUES CONTEXT", "prometheus_client"),
     (".middleware", "VALUES CONTEXT .next_steps .telemetry", ""),
     (".stores", ".database .maintenance .settings .storage", ""),
     (".refusals", "VALUES .control .google .registry", ""),
+    (".notifications", "VALUES CONTEXT .database .events .google .outgoing .telemetry", "sqlalchemy"),
     (
         ".app",
         "VALUES CONTEXT .database .storage .registry .google .control .events .maintenance .middleware "
-        ".outgoing .telemetry .data_directory .extra .key_files .refusals .shared_keys .stores",
+        ".notifications .outgoing .telemetry .data_directory .extra .key_files .refusals .shared_keys "
+        ".stores",
         "starlette",
     ),
     (".client", "LEAVES VALUES .next_steps .settings", "requests"),

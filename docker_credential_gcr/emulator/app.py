@@ -17,13 +17,10 @@ from docker_credential_gcr.emulator.database.accounts.authenticator import Authe
 from docker_credential_gcr.emulator.database.accounts.key_table import KeyTable
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.projects import projects
-from docker_credential_gcr.emulator.database.pubsub import subscriptions
 from docker_credential_gcr.emulator.database.read_cache import ReadCache
-from docker_credential_gcr.emulator.events.dispatcher import Dispatcher, Sender, Wakeup
-from docker_credential_gcr.emulator.events.lazy_sender import LazySender
+from docker_credential_gcr.emulator.events.dispatcher import Wakeup
 from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.grpc import refuse_grpc
-from docker_credential_gcr.emulator.google.pubsub.topic_gcr import GcrPublisher
 from docker_credential_gcr.emulator.identity.federation.aws_sigv4 import AccessKey
 from docker_credential_gcr.emulator.identity.keys import jws
 from docker_credential_gcr.emulator.identity.signed_urls import UrlSigner
@@ -39,12 +36,13 @@ from docker_credential_gcr.emulator.registry.dependencies import RegistryService
 from docker_credential_gcr.emulator.registry.dialects.public_registries import PublicRegistry
 from docker_credential_gcr.emulator.runtime.asgi import App
 from docker_credential_gcr.emulator.runtime.clock import Clock
-from docker_credential_gcr.emulator.telemetry.metrics import Counts, ProcessCounts
+from docker_credential_gcr.emulator.telemetry.metrics import PUBSUB, Counts, ProcessCounts
 
 from .data_directory import DataDirectory
 from .extra import check_late
 from .gce_instance import CurrentInstance
 from .key_files import KeyFiles
+from .notifications import Notifications
 from .refusals import refuse
 from .settings import Settings
 from .shared_keys import share_keys
@@ -94,7 +92,9 @@ class Emulator:
         self.scheduler = MaintenanceScheduler(
             self._database, self._store, root=directory.path, limits=settings.limits, now=self.state.find_now
         )
-        self.dispatcher = self._build_dispatcher()
+        self._outgoing = OutgoingClient(make_rule(settings))
+        self._notifications = self._build_notifications()
+        self.dispatcher = self._notifications.dispatcher
         self._apis = LazyApp(self._build_apis)
         self._metadata = LazyApp(self._build_metadata)
         self.app = self._build_app()
@@ -112,22 +112,16 @@ class Emulator:
         counts.count_commit(writes, seconds)
         self._wakeup.note_commit()
 
-    def _build_dispatcher(self) -> Dispatcher:
-        limits = self._settings.limits
-        return Dispatcher(
+    def _build_notifications(self) -> Notifications:
+        return Notifications(
             self._database,
+            self._settings.limits,
+            self._counts,
+            self._outgoing,
             now=self.state.find_now,
-            retention_s=limits.event_lifetime_s,
-            count=limits.events,
             wakeup=self._wakeup,
-            consumers=[GcrPublisher(limits, self._counts.count_pubsub)],
-            senders=[LazySender(self._database, subscriptions.has_pushing, self._build_push_sender)],
+            build_google=self._build_google,
         )
-
-    def _build_push_sender(self) -> Sender:
-        from .google.pubsub.push_sender import PushSender  # 10 ms
-
-        return PushSender(self._build_google())
 
     def _open_shared_database(self, counts: Counts) -> Database:
         database = self._open_database(counts)
@@ -259,6 +253,7 @@ class Emulator:
         from .control import app as control  # as above
         from .control.events import EventReader
         from .control.users import UserEndpoints
+        from .control.webhooks import WebhookEndpoints
 
         return control.ControlServices(
             state=self.state,
@@ -273,6 +268,7 @@ class Emulator:
             users=UserEndpoints(self._database, self.state),
             sign_access=self._signer.sign_access,
             events=EventReader(self._database, self.dispatcher.admit, self._is_stopping),
+            webhooks=WebhookEndpoints(self._database, self.state.find_now, self._notifications),
         )
 
     def _collect(self, **options: Any) -> dict[str, int]:
@@ -294,6 +290,6 @@ class Emulator:
             id_tokens=self._id_tokens,
             registry_kind=self._settings.registry,
             limits=self._settings.limits,
-            count_pubsub=self._counts.count_pubsub,
-            outgoing=OutgoingClient(make_rule(self._settings)),
+            count_pubsub=partial(self._counts.count_result, PUBSUB),
+            outgoing=self._outgoing,
         )

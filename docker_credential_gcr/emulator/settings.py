@@ -61,6 +61,8 @@ class Limits:
     # What happened to images is kept that long, by the emulator's clock, and so many events at most.
     event_lifetime_s: float = 7 * 24 * 3600.0
     events: int = 100_000
+    # Deliveries that wait for one webhook: beyond that the oldest are dropped. As many ended ones are kept.
+    deliveries: int = 10_000
 
     @classmethod
     def parse(cls, texts: tuple[str, ...]) -> "Limits":

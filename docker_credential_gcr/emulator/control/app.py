@@ -24,6 +24,7 @@ from .projects import change_project, parse_kind, show_project
 from .request_body import InvalidBody, load, parse_clock
 from .shared_state import ControlState
 from .users import UserEndpoints
+from .webhooks import WebhookEndpoints
 
 # Long enough for one command.
 _TOKEN_LIFETIME_S = 300
@@ -52,6 +53,7 @@ class ControlServices:
     users: UserEndpoints
     sign_access: Callable[[AccessGrant, float], str]
     events: EventReader
+    webhooks: WebhookEndpoints
 
 
 async def get_health(services: ControlServices, _request: Request) -> Response:
@@ -156,6 +158,13 @@ async def post_access_token(services: ControlServices, _request: Request) -> Res
     return JSONResponse(document, headers={"Cache-Control": "no-store"})
 
 
+def _of_webhooks(endpoint: Callable[[WebhookEndpoints, Request], Awaitable[Response]]) -> Endpoint:
+    async def answer(services: ControlServices, request: Request) -> Response:
+        return await endpoint(services.webhooks, request)
+
+    return answer
+
+
 def _parse_gc(document: object) -> dict[str, object]:
     if not isinstance(document, dict):
         raise InvalidBody("the body is not a JSON object")
@@ -215,6 +224,12 @@ def _find_issuer(request: Request) -> str:
 ROUTES: list[Row] = [
     ("GET", "/_emulator/journal", get_journal),
     ("GET", "/_emulator/events", get_image_events),
+    ("POST", "/_emulator/webhooks", _of_webhooks(WebhookEndpoints.create)),
+    ("GET", "/_emulator/webhooks", _of_webhooks(WebhookEndpoints.list)),
+    ("DELETE", "/_emulator/webhooks/{webhook}", _of_webhooks(WebhookEndpoints.delete)),
+    ("POST", "/_emulator/webhooks/{webhook}:test", _of_webhooks(WebhookEndpoints.test)),
+    ("GET", "/_emulator/webhooks/{webhook}/deliveries", _of_webhooks(WebhookEndpoints.list_deliveries)),
+    ("POST", "/_emulator/webhooks/{webhook}:redeliver", _of_webhooks(WebhookEndpoints.redeliver)),
     ("PUT", "/_emulator/faults", put_faults),
     ("DELETE", "/_emulator/faults", delete_faults),
     ("PUT", "/_emulator/clock", put_clock),

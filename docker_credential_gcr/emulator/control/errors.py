@@ -10,6 +10,7 @@ from docker_credential_gcr.emulator.database.engine.errors import translate_erro
 from docker_credential_gcr.emulator.gce_instance import InvalidInstance
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
+from docker_credential_gcr.emulator.outgoing.errors import OutgoingError
 from docker_credential_gcr.emulator.request_context import find_request_id, note_member, note_reason
 from docker_credential_gcr.emulator.runtime.errors import CollectionBusy, StorageFull, Unavailable
 from docker_credential_gcr.emulator.runtime.strict_json import is_escaped_text
@@ -18,6 +19,7 @@ from .events import InvalidEventQuery
 from .faults import InvalidFaults
 from .request_body import InvalidBody
 from .subject_tokens import InvalidTokenRequest
+from .webhooks import TooManyWebhooks, UnknownWebhook, WebhookNotAccepted
 
 Handler = Callable[[Request], Awaitable[Response]]
 # Raises an error to refuse a request.
@@ -47,9 +49,13 @@ TABLE: dict[type[Exception], int] = {
     InvalidInstance: 400,
     InvalidTokenRequest: 400,
     InvalidUrl: 400,
+    OutgoingError: 400,
     NotAnAdministrator: 401,
     NotTheOperator: 403,
+    UnknownWebhook: 404,
     CollectionBusy: 409,
+    TooManyWebhooks: 409,
+    WebhookNotAccepted: 502,
     Unavailable: 503,
     StorageFull: 507,
 }

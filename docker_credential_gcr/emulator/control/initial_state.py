@@ -17,6 +17,8 @@ _RESET_TABLES = (
     schema.operations,
     schema.events,
     schema.watermarks,
+    schema.webhooks,
+    schema.deliveries,
     schema.policies,
     schema.projects,
     users.users,

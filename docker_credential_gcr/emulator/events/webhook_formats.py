@@ -23,9 +23,10 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protoc
 import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
 
 from docker_credential_gcr.emulator.database.events.outbox import DELETE, INSERT, Event
+from docker_credential_gcr.emulator.database.events.webhooks import CLOUDEVENTS, DOCKER
+from docker_credential_gcr.emulator.runtime.timestamps import format_milliseconds
 
 _DOCKER_ACTIONS = {INSERT: "push", DELETE: "delete"}
 _TYPES = {INSERT: "gcr-emulator.image.insert", DELETE: "gcr-emulator.image.delete"}
@@ -53,7 +54,7 @@ def _format_envelope(event: Event, delivery_id: str) -> _Document:
     host = event.repository.partition("/")[0]
     document = {
         "id": delivery_id,
-        "timestamp": _format_instant(event.at_ms),
+        "timestamp": format_milliseconds(event.at_ms, digits=3),
         "action": _DOCKER_ACTIONS[event.action],
         "target": _format_target(event),
         "request": {"host": host},
@@ -88,7 +89,7 @@ def _format_cloud_event(event: Event, delivery_id: str) -> _Document:
         "type": _TYPES[event.action],
         "source": f"//{event.service}/projects/{event.project}",
         "subject": f"{event.repository}{end}",
-        "time": _format_instant(event.at_ms),
+        "time": format_milliseconds(event.at_ms, digits=3),
         "datacontenttype": "application/json",
         "data": event.format_document(),
     }
@@ -98,17 +99,8 @@ def _drop_absent(document: Mapping[str, object]) -> _Document:
     return {name: value for name, value in document.items() if value is not None}
 
 
-def _format_instant(at_ms: int) -> str:
-    """Returns 2026-01-01T00:00:00.500Z: RFC 3339, https://www.rfc-editor.org/rfc/rfc3339"""
-    seconds, rest = divmod(at_ms, 1000)
-    # Not strftime, which writes the year 800 with three digits.
-    written = datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None).isoformat()
-    return f"{written}.{rest:03d}Z"
-
-
 # Exactly these: some receivers compare the media type, and drop others.
 _TABLE: dict[str, tuple[str, Callable[[Event, str], _Document]]] = {
-    "docker": ("application/vnd.docker.distribution.events.v2+json", _format_envelope),
-    "cloudevents": ("application/cloudevents+json", _format_cloud_event),
+    DOCKER: ("application/vnd.docker.distribution.events.v2+json", _format_envelope),
+    CLOUDEVENTS: ("application/cloudevents+json", _format_cloud_event),
 }
-FORMATS = tuple(_TABLE)

@@ -22,7 +22,10 @@ HELP = {
     "gcr_emulator_commit_duration_seconds": "Transactions of the database.",
     "gcr_emulator_writes": "Writes in these transactions, each of which takes all that are queued.",
     "gcr_emulator_pubsub": "Messages of Pub/Sub that were dropped or refused, subscriptions that expired.",
+    "gcr_emulator_deliveries": "Attempts to deliver events, and deliveries that have failed or were dropped.",
 }
+# Those that count by a label `result`.
+PUBSUB, DELIVERIES = RESULTS = ("gcr_emulator_pubsub", "gcr_emulator_deliveries")
 LABELS = ("site", "method", "route")
 
 
@@ -83,8 +86,8 @@ class Counts(Protocol):
     def count_commit(self, writes: int, seconds: float) -> None:
         """Counts a transaction with that number of writes."""
 
-    def count_pubsub(self, result: str, count: int) -> None:
-        """Counts messages or subscriptions of Pub/Sub by what became of them."""
+    def count_result(self, metric: str, result: str, count: int) -> None:
+        """Counts in a metric of RESULTS what became of something."""
 
     def describe(self) -> "Iterator[Metric]":
         """Yields each metric of HELP."""
@@ -98,7 +101,7 @@ class ProcessCounts:
     in_flight: int = 0
     commits: Histogram = field(default_factory=Histogram)
     writes: int = 0
-    pubsub: dict[str, int] = field(default_factory=dict)
+    results: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def count_request(self, kind: Kind, seconds: float, received: int, sent: int) -> None:
         """Counts a request that was answered."""
@@ -114,9 +117,9 @@ class ProcessCounts:
         self.commits.observe(seconds)
         self.writes += writes
 
-    def count_pubsub(self, result: str, count: int) -> None:
-        """Counts messages or subscriptions of Pub/Sub by what became of them."""
-        self.pubsub[result] = self.pubsub.get(result, 0) + count
+    def count_result(self, metric: str, result: str, count: int) -> None:
+        """Counts in a metric of RESULTS what became of something."""
+        self.results[metric, result] = self.results.get((metric, result), 0) + count
 
     def describe(self) -> "Iterator[Metric]":
         """Yields each metric of HELP."""
@@ -147,11 +150,10 @@ class ProcessCounts:
         commits.add_metric([], _format_buckets(self.commits), self.commits.total)
         yield commits
         yield CounterMetricFamily("gcr_emulator_writes", HELP["gcr_emulator_writes"], value=self.writes)
-        name = "gcr_emulator_pubsub"
-        lost = CounterMetricFamily(name, HELP[name], labels=["result"])
-        for result, count in sorted(self.pubsub.items()):
-            lost.add_metric([result], count)
-        yield lost
+        results = {name: CounterMetricFamily(name, HELP[name], labels=["result"]) for name in RESULTS}
+        for (name, result), count in sorted(self.results.items()):
+            results[name].add_metric([result], count)
+        yield from results.values()
 
     def _merge_statuses(self) -> dict[tuple[str, str, str], Series]:
         merged: dict[tuple[str, str, str], Series] = {}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from docker_credential_gcr.emulator.runtime.files import create_private_directory, create_private_file
 
-from .metrics import HELP, LABELS, LATENCIES, Kind, format_bound
+from .metrics import HELP, LABELS, LATENCIES, RESULTS, Kind, format_bound
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -71,7 +71,7 @@ class WorkerCounts:
         self._durations = create(Histogram, durations, LABELS, buckets=LATENCIES)
         self._commits = create(Histogram, "gcr_emulator_commit_duration_seconds", buckets=LATENCIES)
         self._writes = create(Counter, "gcr_emulator_writes")
-        self._pubsub = create(Counter, "gcr_emulator_pubsub", ("result",))
+        self._results = {name: create(Counter, name, ("result",)) for name in RESULTS}
         self._gauge = create(Gauge, "gcr_emulator_requests_in_flight", multiprocess_mode="livesum")
         self._in_flight = 0
         # Finding the children by their labels takes longer than counting.
@@ -105,9 +105,9 @@ class WorkerCounts:
         self._commits.observe(seconds)
         self._writes.inc(writes)
 
-    def count_pubsub(self, result: str, count: int) -> None:
-        """Counts messages or subscriptions of Pub/Sub by what became of them."""
-        self._pubsub.labels(result).inc(count)
+    def count_result(self, metric: str, result: str, count: int) -> None:
+        """Counts in a metric of RESULTS what became of something."""
+        self._results[metric].labels(result).inc(count)
 
     def describe(self) -> "Iterator[Metric]":
         """Yields each metric of HELP, for all workers."""

@@ -15,8 +15,14 @@ from docker_credential_gcr.emulator.control.events import InvalidEventQuery
 from docker_credential_gcr.emulator.control.faults import InvalidFaults
 from docker_credential_gcr.emulator.control.request_body import InvalidBody
 from docker_credential_gcr.emulator.control.subject_tokens import InvalidTokenRequest
+from docker_credential_gcr.emulator.control.webhooks import (
+    TooManyWebhooks,
+    UnknownWebhook,
+    WebhookNotAccepted,
+)
 from docker_credential_gcr.emulator.gce_instance import InvalidInstance
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator
+from docker_credential_gcr.emulator.outgoing.errors import OutgoingError, OutgoingRefused
 from docker_credential_gcr.emulator.runtime.errors import (
     CollectionBusy,
     DatabaseLocked,
@@ -33,9 +39,13 @@ SAMPLES: dict[type[Exception], tuple[Exception, int, str]] = {
     InvalidInstance: (InvalidInstance("x is wrong"), 400, "x is wrong"),
     InvalidTokenRequest: (InvalidTokenRequest("x is wrong"), 400, "x is wrong"),
     InvalidUrl: (InvalidUrl(), 400, NO_TEXT),
+    OutgoingError: (OutgoingRefused("x is wrong"), 400, "x is wrong"),
     NotAnAdministrator: (NotAnAdministrator("no token"), 401, "no token"),
     NotTheOperator: (NotTheOperator(), 403, "only the operator may do this"),
+    UnknownWebhook: (UnknownWebhook("5f0c"), 404, str(UnknownWebhook("5f0c"))),
     CollectionBusy: (CollectionBusy(), 409, str(CollectionBusy())),
+    TooManyWebhooks: (TooManyWebhooks(), 409, str(TooManyWebhooks())),
+    WebhookNotAccepted: (WebhookNotAccepted("answered 500"), 502, "answered 500"),
     Unavailable: (sqlite3.OperationalError("database is locked"), 503, str(DatabaseLocked())),
     StorageFull: (OSError(errno.ENOSPC, "words"), 507, str(StorageFull())),
 }

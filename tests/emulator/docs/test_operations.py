@@ -9,7 +9,7 @@ from support.pages import read_table
 
 from docker_credential_gcr.emulator import request_context
 from docker_credential_gcr.emulator.settings import Limits
-from docker_credential_gcr.emulator.telemetry.metrics import ProcessCounts
+from docker_credential_gcr.emulator.telemetry.metrics import RESULTS, ProcessCounts
 from docker_credential_gcr.emulator.telemetry.prometheus import GAUGES, format_metrics
 
 PAGE = (DOCS / "operations.md").read_text("utf-8")
@@ -24,7 +24,8 @@ def test_every_limit_is_listed_with_its_default() -> None:
 def test_every_metric_is_listed_with_its_labels() -> None:
     counts = ProcessCounts()
     counts.count_request((("gcr.io", "GET", "/v2/"), 200), 1.0, 0, 0)
-    counts.count_pubsub("dropped", 1)
+    for metric in RESULTS:
+        counts.count_result(metric, "dropped", 1)
     page = format_metrics(counts.describe(), dict.fromkeys(GAUGES, 0.0), "1").decode()
     found: dict[str, set[str]] = {}
     for name, labels in re.findall(

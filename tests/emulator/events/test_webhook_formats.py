@@ -7,7 +7,8 @@ import json
 import pytest
 
 from docker_credential_gcr.emulator.database.events.outbox import DELETE, INSERT, Event
-from docker_credential_gcr.emulator.events.webhook_formats import FORMATS, format_request, sign
+from docker_credential_gcr.emulator.database.events.webhooks import FORMATS
+from docker_credential_gcr.emulator.events.webhook_formats import format_request, sign
 
 DIGEST = f"sha256:{'6e' * 32}"
 MEDIA_TYPE = "application/vnd.oci.image.manifest.v1+json"

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import values
 from prometheus_client.parser import text_string_to_metric_families
 
-from docker_credential_gcr.emulator.telemetry.metrics import ProcessCounts
+from docker_credential_gcr.emulator.telemetry.metrics import RESULTS, ProcessCounts
 from docker_credential_gcr.emulator.telemetry.prometheus import GAUGES, format_metrics
 from docker_credential_gcr.emulator.telemetry.worker_counts import WorkerCounts, create_files, drop_gauges
 
@@ -92,7 +92,8 @@ def count(counts, number):
         counts.count_request((GET, 200), 0.25, 1, 2)
         counts.count_request((GET, 200 + number), 4.0, 3, 4)
         counts.count_commit(number, 0.5)
-        counts.count_pubsub("dropped", number)
+        for metric in RESULTS:
+            counts.count_result(metric, "dropped", number)
 
 
 def test_any_worker_tells_the_sum_of_all_under_the_names_and_labels_of_one(make_worker):

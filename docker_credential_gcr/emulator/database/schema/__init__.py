@@ -20,9 +20,11 @@ from .blobs import uploads as uploads
 from .columns import NUMBER, TEXT, Flag, Json, make_text, new_id, new_reference
 from .columns import metadata as metadata
 from .control_state import control
+from .events import deliveries as deliveries
 from .events import events as events
 from .events import leases as leases
 from .events import watermarks as watermarks
+from .events import webhooks as webhooks
 from .federation import workload_identity_pools
 from .keys import keys as keys
 from .pubsub import backlog as backlog
@@ -31,7 +33,7 @@ from .pubsub import subscriptions as subscriptions
 from .pubsub import topics as topics
 from .users import logins
 
-REVISION = "0013"
+REVISION = "0014"
 
 # Alembic's table: migrations/ brings a database of an earlier revision to this schema.
 alembic_version = Table(

@@ -17,10 +17,10 @@ from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import NotFound
 from docker_credential_gcr.emulator.google.rest.listings import parse_listing
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, reads, scans
-from docker_credential_gcr.emulator.google.rest.timestamps import format_milliseconds
 from docker_credential_gcr.emulator.oci.image_config import is_created_known
 from docker_credential_gcr.emulator.oci.media_types import INDEXES
 from docker_credential_gcr.emulator.runtime import strict_json
+from docker_credential_gcr.emulator.runtime.timestamps import format_milliseconds
 
 from .authorization import format_package_prefix, get_repository, parse_package_name
 

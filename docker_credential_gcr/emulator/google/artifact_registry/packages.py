@@ -25,8 +25,8 @@ from docker_credential_gcr.emulator.google.rest.long_running import EMPTY_TYPE
 from docker_credential_gcr.emulator.google.rest.message_schema import Message
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, scans, writes
 from docker_credential_gcr.emulator.google.rest.request_messages import PACKAGE
-from docker_credential_gcr.emulator.google.rest.timestamps import format_milliseconds
 from docker_credential_gcr.emulator.identity.google_services import ARTIFACT_REGISTRY
+from docker_credential_gcr.emulator.runtime.timestamps import format_milliseconds
 
 from .authorization import format_package_prefix, get_package, get_repository
 from .repositories import build_deletion, finish_repository_operation

@@ -27,7 +27,7 @@ from docker_credential_gcr.emulator.google.rest.long_running import (
 )
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, scans, writes
 from docker_credential_gcr.emulator.google.rest.request_messages import REPOSITORY
-from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
+from docker_credential_gcr.emulator.runtime.timestamps import format_instant
 from docker_credential_gcr.emulator.sites.hosts import REDIRECTED
 
 from .authorization import get_project, get_repository

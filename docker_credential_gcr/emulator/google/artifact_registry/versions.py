@@ -21,7 +21,7 @@ from docker_credential_gcr.emulator.google.rest.message_schema import FLAG, TEXT
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, scans, writes
 from docker_credential_gcr.emulator.google.rest.query_parameters import parse_flag
 from docker_credential_gcr.emulator.google.rest.request_messages import VERSION
-from docker_credential_gcr.emulator.google.rest.timestamps import format_milliseconds
+from docker_credential_gcr.emulator.runtime.timestamps import format_milliseconds
 
 from .authorization import get_package
 from .docker_images import describe_contents

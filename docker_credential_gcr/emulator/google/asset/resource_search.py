@@ -16,7 +16,7 @@ from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, reads
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page
-from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
+from docker_credential_gcr.emulator.runtime.timestamps import format_instant
 
 from .authorization import check_service
 

@@ -18,13 +18,13 @@ from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
 from docker_credential_gcr.emulator.google.rest.message_schema import MISSING, VALUE, List, Message
 from docker_credential_gcr.emulator.google.rest.methods import Result, method
-from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
 from docker_credential_gcr.emulator.identity.keys.base64_text import decode_base64
 from docker_credential_gcr.emulator.identity.keys.service_account_keys import sign_blob, sign_jwt
 from docker_credential_gcr.emulator.identity.oauth.scopes import KNOWN, MAX_SCOPE_SIZE
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 from docker_credential_gcr.emulator.runtime import strict_json
+from docker_credential_gcr.emulator.runtime.timestamps import format_instant
 
 from .delegation import get_account_to_act_as
 from .system_managed_keys import get_or_create_key

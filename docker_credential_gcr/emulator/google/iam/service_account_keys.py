@@ -17,9 +17,9 @@ from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import FailedPrecondition, InvalidArgument, NotFound
 from docker_credential_gcr.emulator.google.rest.message_schema import MISSING, VALUE
 from docker_credential_gcr.emulator.google.rest.methods import Result, method, reads, writes
-from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
 from docker_credential_gcr.emulator.identity.keys.certificates import InvalidCertificate, parse_certificate
 from docker_credential_gcr.emulator.identity.keys.service_account_keys import format_key_file, generate
+from docker_credential_gcr.emulator.runtime.timestamps import format_instant
 
 from .authorization import get_account
 

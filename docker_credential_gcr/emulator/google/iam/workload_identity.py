@@ -22,13 +22,13 @@ from docker_credential_gcr.emulator.google.rest.message_schema import Message
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, writes
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page
 from docker_credential_gcr.emulator.google.rest.request_messages import POOL, PROVIDER
-from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
 from docker_credential_gcr.emulator.identity.federation.principals import POOL_ID_RULE, is_pool_id
 from docker_credential_gcr.emulator.identity.federation.providers import (
     InvalidSettings,
     parse_provider,
     parse_texts,
 )
+from docker_credential_gcr.emulator.runtime.timestamps import format_instant
 
 Parent = TypeVar("Parent", Project, Pool)
 Item = TypeVar("Item", Pool, Provider)

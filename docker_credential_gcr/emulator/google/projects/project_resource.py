@@ -4,8 +4,8 @@ from typing import Any
 
 from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
-from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
 from docker_credential_gcr.emulator.identity.resource_names import PROJECT_ID_RULE, is_project_id
+from docker_credential_gcr.emulator.runtime.timestamps import format_instant
 
 V1_TYPE = "type.googleapis.com/google.cloudresourcemanager.v1.Project"
 V3_TYPE = "type.googleapis.com/google.cloud.resourcemanager.v3.Project"

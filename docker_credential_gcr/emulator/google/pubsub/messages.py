@@ -12,7 +12,7 @@ from docker_credential_gcr.emulator.database.pubsub.backlog import AckId, Delive
 from docker_credential_gcr.emulator.database.pubsub.publishing import NewMessage
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
 from docker_credential_gcr.emulator.google.rest.message_schema import OUTPUT, TEXT, List, Map, Message
-from docker_credential_gcr.emulator.google.rest.timestamps import format_milliseconds
+from docker_credential_gcr.emulator.runtime.timestamps import format_milliseconds
 
 PUBLISH: Message = {
     "messages": List(

@@ -11,7 +11,7 @@ from docker_credential_gcr.emulator.database.pubsub.publishing import NewMessage
 from docker_credential_gcr.emulator.database.pubsub.subscriptions import Subscription
 from docker_credential_gcr.emulator.database.pubsub.topics import Topic
 from docker_credential_gcr.emulator.google.dependencies import GoogleServices
-from docker_credential_gcr.emulator.google.rest.timestamps import format_milliseconds
+from docker_credential_gcr.emulator.runtime.timestamps import format_milliseconds
 
 from .message_filters import matches
 

@@ -15,8 +15,8 @@ from docker_credential_gcr.emulator.database.accounts.service_accounts import Se
 from docker_credential_gcr.emulator.database.pubsub.backlog import Delivery
 from docker_credential_gcr.emulator.database.pubsub.subscriptions import Subscription
 from docker_credential_gcr.emulator.google.rest.message_schema import to_snake
-from docker_credential_gcr.emulator.google.rest.timestamps import format_milliseconds
 from docker_credential_gcr.emulator.outgoing.client import is_header
+from docker_credential_gcr.emulator.runtime.timestamps import format_milliseconds
 
 from .messages import format_message
 

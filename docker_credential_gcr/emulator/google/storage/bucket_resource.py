@@ -10,7 +10,7 @@ from typing import Any
 from docker_credential_gcr.emulator.database.projects.storage_buckets import StorageBucket
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
 from docker_credential_gcr.emulator.google.rest.labels import parse_labels
-from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
+from docker_credential_gcr.emulator.runtime.timestamps import format_instant
 from docker_credential_gcr.emulator.sites.hosts import REGISTRIES, Target
 
 # https://cloud.google.com/storage/docs/buckets#naming

@@ -21,10 +21,10 @@ from docker_credential_gcr.emulator.google.rest.calls import Call, get_caller_or
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument, NotFound
 from docker_credential_gcr.emulator.google.rest.methods import Result, method, writes
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page
-from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
 from docker_credential_gcr.emulator.identity.resource import IMAGES
 from docker_credential_gcr.emulator.oci.ranges import Span, UnsatisfiableRange, find_span
 from docker_credential_gcr.emulator.runtime.blocks import send_blocks
+from docker_credential_gcr.emulator.runtime.timestamps import format_instant
 from docker_credential_gcr.emulator.storage.pieces import open_pieces, parse_pieces
 
 from .authorization import check_generation, get_bucket, refuse_parameters

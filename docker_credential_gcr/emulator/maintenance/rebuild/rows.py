@@ -39,9 +39,13 @@ _OLDER_PLACE = (
 )
 # Clients start lost uploads again. Uploads of a snapshot may have ended, and their pieces belong to a blob.
 _TRANSIENT = {schema.uploads}
-# Databases before this revision lack the tables of Pub/Sub; its migration adds the topic of the registry.
+# Databases before these revisions lack the tables; the migration of Pub/Sub adds the topic of the registry.
 _PUBSUB_REVISION = "0013"
-_PUBSUB = {schema.topics, schema.subscriptions, schema.messages, schema.backlog}
+_SINCE = {
+    **dict.fromkeys([schema.topics, schema.subscriptions, schema.messages, schema.backlog], _PUBSUB_REVISION),
+    schema.webhooks: "0014",
+    schema.deliveries: "0014",
+}
 _ADD_TOPICS = (
     "INSERT INTO topics (project, topic_id, settings) SELECT id, 'gcr', '{}' FROM projects "
     "WHERE registry_kind = 'container-registry'"
@@ -69,25 +73,25 @@ _WRONG = (
 
 def copy_rows(salvage: Salvage, report_loss: ReportLoss) -> None:
     """Copies every row that can be read, except doomed keys."""
-    is_older = _is_before(salvage.sources[0], _PUBSUB_REVISION)
+    revision = _find_revision(salvage.sources[0])
     for table in _COPIED:
-        if is_older and table in _PUBSUB:
+        if revision < _SINCE.get(table, ""):
             continue
         is_transient = table in _TRANSIENT
         if not salvage.copy(table, complete=not is_transient) and not is_transient:
             report_loss(f"a part of the table {table.name} cannot be read")
-    if is_older:
+    if revision < _PUBSUB_REVISION:
         salvage.new.execute(_ADD_TOPICS)
     salvage.new.execute(_OLDER_PLACE)
 
 
-def _is_before(source: Connection, revision: str) -> bool:
-    """Returns whether a database is of an earlier revision; False if that cannot be read."""
+def _find_revision(source: Connection) -> str:
+    """Returns the revision of a database; the present one if that cannot be read."""
     try:
         row = source.execute("SELECT version_num FROM alembic_version").fetchone()
     except Unreadable:
-        return False
-    return row is not None and str(row[0]) < revision
+        row = None
+    return schema.REVISION if row is None else str(row[0])
 
 
 def drop_wrong_rows(new: Connection, report_loss: ReportLoss) -> None:

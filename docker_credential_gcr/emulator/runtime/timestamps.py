@@ -1,4 +1,4 @@
-"""Timestamps in RFC 3339's form, as Google's APIs write them."""
+"""Timestamps in RFC 3339's form."""
 
 from datetime import datetime, timezone
 
@@ -13,7 +13,7 @@ def format_instant(instant: int, fraction: str = "") -> str:
     return f"{written}{fraction}Z"
 
 
-def format_milliseconds(instant_ms: int) -> str:
-    """Formats milliseconds since the epoch as 2026-01-01T00:00:00.123000Z."""
+def format_milliseconds(instant_ms: int, digits: int = 6) -> str:
+    """Formats milliseconds since the epoch as 2026-01-01T00:00:00.123000Z, with 3 digits or more."""
     seconds, rest = divmod(instant_ms, 1000)
-    return format_instant(seconds, f".{rest:03d}000")
+    return format_instant(seconds, f".{rest:03d}".ljust(digits + 1, "0"))
