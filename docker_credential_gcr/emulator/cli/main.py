@@ -41,12 +41,23 @@ COMMANDS = {
     "serve": "Run the emulator until it is stopped.",
     "trust": "Make programs of this machine trust the emulator's certificate authority.",
     "version": "Print the version; also --version.",
+    "webhook": "Tell a URL what happens to images, and see what became of each delivery.",
 }
 
 # The modules of the commands in a folder; each is imported when its command is used.
 FOLDERS = {
     "maintenance": ("fsck", "gc", "migrate", "move", "rebuild"),
-    "resources": ("account", "credentials", "events", "iam", "image", "key", "project", "repository"),
+    "resources": (
+        "account",
+        "credentials",
+        "events",
+        "iam",
+        "image",
+        "key",
+        "project",
+        "repository",
+        "webhook",
+    ),
     "server": ("env", "hosts", "run", "serve", "trust"),
 }
 MODULES = {name: f"{__package__}.{name}" for name in COMMANDS} | {

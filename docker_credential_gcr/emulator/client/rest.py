@@ -27,6 +27,7 @@ _COLLECTION_TIMEOUT_S = 3600
 _ATTEMPTS = 5
 # Google's status for refusals of /_emulator/.
 _STATUSES = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}
+_DONE, _NO_CONTENT = (200, 201), 204
 _AGENT = {"User-Agent": f"gcr-emulator/{__version__}"}
 
 
@@ -74,7 +75,9 @@ class Server:
         form: Mapping[str, str] | None = None,
         timeout_s: float = 60,
     ) -> dict[str, Any]:
-        """Returns the JSON object of the response. Raises EmulatorError; Refused if the server refuses.
+        """Returns the JSON object of the response; an empty one for a response without a body.
+
+        Raises EmulatorError; Refused if the server refuses.
 
         A form goes to a token endpoint, without the operator token: it contains a client's ID and secret.
         """
@@ -86,13 +89,15 @@ class Server:
         if body is not None:
             headers["Content-Type"], data = "application/json", json.dumps(body).encode()
         response = self.request(method, path, headers=headers, body=data, timeout_s=timeout_s)
+        if response.status == _NO_CONTENT:
+            return {}
         try:
             document = response.parse()
         except (ValueError, RecursionError) as error:
             raise EmulatorError(f"what answers at {self.url} is not a gcr-emulator") from error
         if not isinstance(document, dict):
             raise EmulatorError(f"what answers at {self.url} is not a gcr-emulator")
-        if response.status != 200:
+        if response.status not in _DONE:
             raise self._parse_refusal(document, response.status)
         return document
 

@@ -37,7 +37,7 @@ _Document = dict[str, object]
 def format_request(webhook_format: str, event: Event, delivery_id: str) -> tuple[str, bytes]:
     """Returns the media type and the body of a delivery: the same bytes in every attempt.
 
-    `webhook_format` is one of FORMATS.
+    `webhook_format` is one of database.events.webhooks.FORMATS.
     """
     media_type, format_event = _TABLE[webhook_format]
     return media_type, json.dumps(format_event(event, delivery_id)).encode()

@@ -25,6 +25,7 @@ SERVER = ("--server", "https://127.0.0.1:1")  # nothing answers there
 KEY = ("key", "create", "--project", "my-project", "--account", "ci", *SERVER)
 CREDENTIAL = ("credentials", "create", "--type", "service_account", "--project", "my-project", *SERVER)
 GRANT = ("iam", "grant", "--project", "my-project", "--role", "roles/viewer", "--member", "allUsers", *SERVER)
+WEBHOOK = ("webhook", "create", "http://localhost:1/", *SERVER)
 TRUST = ("trust", *SERVER, "--ca", "FOLDER/ca.pem", "--root", "FOLDER")
 MOVE = ("move", "--database", "postgresql://localhost/x", "--storage", "s3://bucket")
 CONTAINERD = "etc/containerd"
@@ -45,6 +46,7 @@ CASES = [
             ("account", "list", *SERVER),
             ("image", "list", *SERVER),
             ("events", *SERVER),
+            ("webhook", "list", *SERVER),
             GRANT,
             (*KEY, "--output", "-"),
             (*CREDENTIAL, "--output", "-"),
@@ -54,6 +56,7 @@ CASES = [
     ),
     ((*KEY, "--output", "FOLDER/closed/key.json"), "", "closed", "closed/key.json", ""),
     ((*CREDENTIAL, "--output", "FOLDER/closed/key.json"), "", "closed", "closed/key.json", ""),
+    ((*WEBHOOK, "--secret-file", "FOLDER/closed/secret"), "", "closed", "closed/secret", ""),
     *(
         ((command, "--data", "FOLDER/closed/data"), "", "closed", "closed/data/keys", "")
         for command in ("gc", "fsck", "rebuild")

@@ -48,6 +48,11 @@ READERS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "--token-file": ((*LIST, "--token-file", "FILE"), "", "FILE cannot be read as a token"),
     "--ca": ((*LIST, "--ca", "FILE"), "", "FILE: REASON: name the server's authority with --ca"),
     "ready file": (LIST, "GCR_EMULATOR_READY_FILE", "FILE: REASON: name the server's authority with --ca"),
+    "--secret-file": (
+        ("webhook", "create", "http://x/", *NOWHERE, "--secret-file", "FILE"),
+        "",
+        "FILE: REASON",
+    ),
     "trust": (("trust", *NOWHERE, "--ca", "FILE"), "", "FILE cannot be read: REASON"),
     "certificate": (
         ("serve", "--port", "0", "--data", "DATA", "--tls-cert", "FILE", "--tls-key", "FILE"),
