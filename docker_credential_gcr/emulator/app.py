@@ -115,7 +115,7 @@ class Emulator:
     def _build_notifications(self) -> Notifications:
         return Notifications(
             self._database,
-            self._settings.limits,
+            self._settings,
             self._counts,
             self._outgoing,
             now=self.state.find_now,

@@ -108,6 +108,8 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()
     # Hosts that the server may send requests to, each with a port, or None for every port.
     allow_outgoing: tuple[tuple[str, int | None], ...] = ()
+    # Host and port of a Pub/Sub emulator by Google, which has the topics gcr; None: they are in the database.
+    pubsub: tuple[str, int] | None = None
     # How long the server goes on accepting after SIGTERM, while /readyz answers 503.
     drain_s: float = 0
     projects: tuple[str, ...] = ()

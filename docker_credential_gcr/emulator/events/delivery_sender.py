@@ -215,12 +215,12 @@ class DeliverySender:
         return None
 
     def _tell(self, subscriber: Subscriber, outcome: Outcome) -> None:
-        """Logs the first refusal after a success."""
+        """Logs the first refusal after a success; a subscriber itself tells of what it ends."""
         if outcome.error is None:
             self._refusing.discard(subscriber.name)
         elif outcome.disables is not None:
             _logger.warning("%s gets no more events: %s", subscriber.label, outcome.disables)
-        elif subscriber.name not in self._refusing:
+        elif not outcome.is_final and subscriber.name not in self._refusing:
             self._refusing.add(subscriber.name)
             _logger.warning(
                 "%s did not accept an event, which is sent again: %s", subscriber.label, outcome.error

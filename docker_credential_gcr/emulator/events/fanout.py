@@ -7,6 +7,9 @@ from sqlalchemy import Connection
 from docker_credential_gcr.emulator.database.events import deliveries, webhooks
 from docker_credential_gcr.emulator.database.events.outbox import Event
 
+# Google's Pub/Sub emulator as a subscriber; webhooks have hexadecimal names.
+PUBSUB_EMULATOR = "pubsub"
+
 
 class DeliveryQueue:
     """Adds deliveries: at most `most` wait for one subscriber, and those of old events are deleted.
@@ -19,7 +22,7 @@ class DeliveryQueue:
     ) -> None:
         self._now, self._most, self._retention_s, self._count = now, most, retention_s, count
 
-    def add(self, connection: Connection, subscriber: str, events: Sequence[Event]) -> None:
+    def add(self, connection: Connection, events: Sequence[Event], subscriber: str) -> None:
         """Adds a delivery for each event, in their order."""
         if not events:
             return
@@ -42,4 +45,4 @@ class WebhookFanout:
     def __call__(self, connection: Connection, events: Sequence[Event]) -> None:
         """Adds the deliveries, in the transaction that admits the events."""
         for webhook in webhooks.list_all(connection):
-            self._queue.add(connection, webhook.name, [event for event in events if webhook.wants(event)])
+            self._queue.add(connection, [event for event in events if webhook.wants(event)], webhook.name)

@@ -1,4 +1,4 @@
-"""The client of outgoing HTTP: POST requests under the rule of outgoing HTTP, bounded in time and bytes.
+"""The client of outgoing HTTP: requests with a body under its rule, bounded in time and bytes.
 
 Each request resolves the name, checks all its addresses, and connects to a checked address, not to the name:
 a second resolution could differ (DNS rebinding). Redirects are answers like any other and are not followed.
@@ -52,8 +52,19 @@ class OutgoingClient:
         self, url: str, headers: Mapping[str, str], body: bytes, *, limit_s: float = _LIMIT_S
     ) -> Answer:
         """Sends a POST; returns the answer if its last byte comes within the limit. Raises OutgoingError."""
+        return await self._send("POST", url, headers, body, limit_s)
+
+    async def put(
+        self, url: str, headers: Mapping[str, str], body: bytes, *, limit_s: float = _LIMIT_S
+    ) -> Answer:
+        """Sends a PUT, as `post` sends a POST."""
+        return await self._send("PUT", url, headers, body, limit_s)
+
+    async def _send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, limit_s: float
+    ) -> Answer:
         target = parse_target(url)
-        head = _format_head(target, headers, len(body))
+        head = _format_head(method, target, headers, len(body))
         try:
             return await asyncio.wait_for(self._exchange(target, head + body), limit_s)
         except asyncio.TimeoutError as error:
@@ -106,7 +117,7 @@ def _raise_late(target: Target, limit_s: float, error: Exception) -> NoReturn:
     raise OutgoingFailed(f"{target.authority} has not answered within {limit_s:g} seconds") from error
 
 
-def _format_head(target: Target, headers: Mapping[str, str], size: int) -> bytes:
+def _format_head(method: str, target: Target, headers: Mapping[str, str], size: int) -> bytes:
     """Returns the request up to its body. Raises OutgoingRefused for a header that would add another."""
     fields = {
         "Host": target.authority,
@@ -118,7 +129,7 @@ def _format_head(target: Target, headers: Mapping[str, str], size: int) -> bytes
         if name.lower() in _OWN_HEADERS or not is_header(name, value):
             raise OutgoingRefused(f"the header {name[:40]!r} cannot be sent")
     lines = [
-        f"POST {target.path} HTTP/1.1",
+        f"{method} {target.path} HTTP/1.1",
         *(f"{name}: {value}" for name, value in {**fields, **headers}.items()),
     ]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")

@@ -2,7 +2,7 @@
 
     the host                                      may be reached
     has a link-local or metadata address          never
-    is named by serve --allow-outgoing            yes; at a loopback address only if it is a loopback name
+    is named by serve --allow-outgoing, --pubsub  yes; at a loopback address only if it is a loopback name
     has loopback addresses alone                  while the server itself listens on loopback alone
     any other                                     no
 
@@ -36,7 +36,7 @@ _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
 
 @dataclass(frozen=True)
 class OutgoingRule:
-    """What the server may reach: loopback or not, and the hosts of --allow-outgoing."""
+    """What the server may reach: loopback or not, and the hosts that its options name."""
 
     loopback: bool
     allowed: tuple[AllowedHost, ...] = ()
@@ -72,7 +72,9 @@ class OutgoingRule:
 
 def make_rule(settings: Settings) -> OutgoingRule:
     """Returns the rule of a server: one that serves others could be led to services of its own machine."""
-    return OutgoingRule(not (settings.allow_remote or settings.is_proxied), settings.allow_outgoing)
+    named = () if settings.pubsub is None else (settings.pubsub,)
+    is_local = not (settings.allow_remote or settings.is_proxied)
+    return OutgoingRule(is_local, (*settings.allow_outgoing, *named))
 
 
 def parse_allowed_host(text: str) -> AllowedHost:
@@ -86,6 +88,14 @@ def parse_allowed_host(text: str) -> AllowedHost:
     if bracketed != (":" in host):
         raise OutgoingRefused("an IPv6 address is in brackets, and a host has no scheme")
     return parse_host(host[1:-1] if bracketed else host), int(port) if port else None
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Parses HOST:PORT of --pubsub, as HOST[:PORT] of --allow-outgoing. Raises OutgoingRefused."""
+    host, port = parse_allowed_host(text)
+    if port is None:
+        raise OutgoingRefused("name the port")
+    return host, port
 
 
 def _unwrap(address: Address) -> Address:

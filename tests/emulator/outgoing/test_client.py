@@ -51,15 +51,17 @@ async def find_loopback(_host: str, _port: int) -> list[str]:
     return ["127.0.0.1"]
 
 
-def test_post_sends_one_whole_request() -> None:
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_one_whole_request_is_sent(method: str) -> None:
     server = OneAnswer(b"HTTP/1.1 202 Accepted\r\nX-A:  b \r\nContent-Length: 3\r\n\r\nabcd")
     client = OutgoingClient(
         RULE, environ={"http_proxy": "http://192.0.2.1:1", "HTTPS_PROXY": "http://192.0.2.1"}
     )
-    answer = asyncio.run(client.post(f"{server.url}/hook?a=b", JSON, b'{"a":1}'))
+    send = getattr(client, method.lower())
+    answer = asyncio.run(send(f"{server.url}/hook?a=b", JSON, b'{"a":1}'))
     assert answer == Answer(202, {"x-a": "b", "content-length": "3"}, b"abc")
     assert server.take_request() == (
-        "POST /hook?a=b HTTP/1.1",
+        f"{method} /hook?a=b HTTP/1.1",
         {
             "host": server.host,
             "content-length": "7",

@@ -10,7 +10,12 @@ import pytest
 from docker_credential_gcr.emulator.outgoing.client import OutgoingClient
 from docker_credential_gcr.emulator.outgoing.errors import OutgoingRefused
 from docker_credential_gcr.emulator.outgoing.resolver import resolve
-from docker_credential_gcr.emulator.outgoing.rule import OutgoingRule, make_rule, parse_allowed_host
+from docker_credential_gcr.emulator.outgoing.rule import (
+    OutgoingRule,
+    make_rule,
+    parse_address,
+    parse_allowed_host,
+)
 from docker_credential_gcr.emulator.outgoing.target import parse_target
 from docker_credential_gcr.emulator.settings import Settings
 
@@ -192,6 +197,26 @@ def test_allow_outgoing_of_another_form_is_a_usage_error(run: Run, text: str) ->
     code, out, err = run("serve", "--allow-outgoing", text)
     assert (code, out) == (2, "")
     assert f"'--allow-outgoing': {text!r} is not HOST or HOST:PORT, such as hooks.example.com:443: " in err
+
+
+def test_pubsub_is_a_host_and_a_port_which_the_server_may_reach() -> None:
+    address = parse_address("LocalHost:8085")
+    assert address == ("localhost", 8085)
+    rule = make_rule(Settings(pubsub=address, allow_remote=True))
+    assert rule == OutgoingRule(False, (address,))
+    rule.check(parse_target("http://localhost:8085/v1"), ["127.0.0.1", "::1"])
+    for url in ("http://localhost:8086/", "http://127.0.0.1:8085/"):
+        with pytest.raises(OutgoingRefused):
+            rule.check(parse_target(url), ["127.0.0.1"])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "localhost", "localhost:", "localhost:0", "http://a:80", "::1", "[::1]", "a/b:1"]
+)
+def test_pubsub_of_another_form_is_a_usage_error(run: Run, text: str) -> None:
+    code, out, err = run("serve", "--pubsub", text)
+    assert (code, out) == (2, "")
+    assert f"'--pubsub': {text!r} is not HOST:PORT, such as localhost:8085: " in err
 
 
 def test_refusals_name_the_option_that_helps() -> None:

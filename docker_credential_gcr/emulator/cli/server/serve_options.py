@@ -9,7 +9,7 @@ import click
 from docker_credential_gcr.emulator.cli import options
 from docker_credential_gcr.emulator.identity.redirection import DEFAULT_KIND, KINDS
 from docker_credential_gcr.emulator.outgoing.errors import OutgoingRefused
-from docker_credential_gcr.emulator.outgoing.rule import AllowedHost, parse_allowed_host
+from docker_credential_gcr.emulator.outgoing.rule import AllowedHost, parse_address, parse_allowed_host
 
 F = TypeVar("F", bound=Callable[..., Any])
 _file = click.Path(path_type=Path)
@@ -28,6 +28,16 @@ def _parse_allowed_host(text: str) -> AllowedHost:
     except OutgoingRefused as error:
         raise click.BadParameter(
             f"{text[:100]!r} is not HOST or HOST:PORT, such as hooks.example.com:443: {error}"
+        ) from error
+
+
+def _parse_pubsub(text: str) -> tuple[str, int]:
+    """Parses the host and port of --pubsub. Raises BadParameter."""
+    try:
+        return parse_address(text)
+    except OutgoingRefused as error:
+        raise click.BadParameter(
+            f"{text[:100]!r} is not HOST:PORT, such as localhost:8085: {error}"
         ) from error
 
 
@@ -101,6 +111,13 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         multiple=True,
         help="A host that the server may send notifications to; may be repeated. Loopback needs no option "
         "while the server itself is on loopback.",
+    ),
+    _option(
+        "pubsub",
+        type=_parse_pubsub,
+        metavar="HOST:PORT",
+        help="Google's Pub/Sub emulator, which then gets the messages of topics gcr, for clients that "
+        "speak gRPC.",
     ),
     _option(
         "drain",

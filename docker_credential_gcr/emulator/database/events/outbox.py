@@ -5,6 +5,8 @@ the event of a slower transaction. So readers see admitted events only. `admit` 
 addition is in progress: every event up to the highest id is committed then.
 """
 
+import base64
+import json
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -54,6 +56,11 @@ class Event(NamedTuple):
         if self.tag is not None:
             message["tag"] = f"{self.repository}:{self.tag}"
         return message
+
+    def encode_message(self) -> str:
+        """Returns Google's message as the data of a message of Pub/Sub: base64 of its JSON."""
+        text = json.dumps(self.format_message(), separators=(",", ":"))
+        return base64.b64encode(text.encode()).decode()
 
     def format_document(self) -> dict[str, object]:
         """Returns the event as GET /_emulator/events shows it; members without a value are absent."""

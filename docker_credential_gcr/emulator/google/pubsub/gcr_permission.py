@@ -8,7 +8,7 @@ https://cloud.google.com/artifact-registry/docs/configure-notifications
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -44,8 +44,8 @@ class Event(Protocol):
     def member(self) -> str | None:
         """Returns the member who made the change; None for an anonymous caller."""
 
-    def format_message(self) -> Mapping[str, str]:
-        """Returns Google's message."""
+    def encode_message(self) -> str:
+        """Returns Google's message as data of Pub/Sub."""
 
 
 E = TypeVar("E", bound=Event)

@@ -6,10 +6,9 @@ https://cloud.google.com/container-registry/docs/configuring-notifications
 https://cloud.google.com/artifact-registry/docs/configure-notifications
 """
 
-import base64
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import Generic
 
 from sqlalchemy import Connection
 
@@ -17,7 +16,7 @@ from docker_credential_gcr.emulator.database.pubsub import subscriptions, topics
 from docker_credential_gcr.emulator.database.pubsub.topics import GCR, Topic
 from docker_credential_gcr.emulator.settings import Limits
 
-from .gcr_permission import Event, GcrPermission, find_publishing
+from .gcr_permission import E, Event, GcrPermission, find_publishing
 
 
 class GcrPublisher:
@@ -37,8 +36,7 @@ class GcrPublisher:
 
     def __call__(self, connection: Connection, events: Sequence[Event]) -> None:
         """Publishes the events of each project to its topic, in their order."""
-        in_order = sorted(events, key=lambda event: event.project)  # stable
-        for project_id, of_project in groupby(in_order, key=lambda event: event.project):
+        for project_id, of_project in _group(events):
             self._publish(connection, project_id, of_project)
 
     def _publish(self, connection: Connection, project_id: str, events: Iterable[Event]) -> None:
@@ -55,13 +53,30 @@ class GcrPublisher:
 
         from .publisher import publish, tell_dropped
 
-        batch = [NewMessage(encode_message(event), {}) for event in events]
+        batch = [NewMessage(event.encode_message(), {}) for event in events]
         bounds = Bounds(self._limits.pubsub_messages, self._limits.pubsub_size)
         published = publish(connection, topic, batch, events[-1].at_ms, bounds)
         tell_dropped(self._count_pubsub, published.dropped)
 
 
-def encode_message(event: Event) -> str:
-    """Returns the data of an event's message, base64 of its JSON."""
-    text = json.dumps(event.format_message(), separators=(",", ":"))
-    return base64.b64encode(text.encode()).decode()
+class GcrForwarder(Generic[E]):
+    """Gives the events that are published to `add`, for a Pub/Sub elsewhere, which has its own topics."""
+
+    def __init__(self, add: Callable[[Connection, Sequence[E]], None]) -> None:
+        self._add = add
+        self._permission = GcrPermission()
+
+    def __call__(self, connection: Connection, events: Sequence[E]) -> None:
+        """Adds the events of each project, in their order."""
+        for project_id, of_project in _group(events):
+            project = find_publishing(connection, project_id)
+            if project is not None and (
+                allowed := self._permission.list_allowed(connection, project, of_project)
+            ):
+                self._add(connection, allowed)
+
+
+def _group(events: Iterable[E]) -> Iterator[tuple[str, Iterator[E]]]:
+    """Returns the events of each project, in their order."""
+    in_order = sorted(events, key=lambda event: event.project)  # stable
+    return groupby(in_order, key=lambda event: event.project)

@@ -1,13 +1,13 @@
-"""The topic `gcr`: what is published there, by which member, and where it exists."""
+"""The topic `gcr`, ours and that of another Pub/Sub: what is published there, and by which member."""
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pytest
 
-from docker_credential_gcr.emulator.google.pubsub.topic_gcr import GcrPublisher
+from docker_credential_gcr.emulator.google.pubsub.topic_gcr import GcrForwarder, GcrPublisher
 from docker_credential_gcr.emulator.identity.google_services import (
     AGENTS,
     ARTIFACT_REGISTRY,
@@ -29,8 +29,8 @@ class Event(NamedTuple):
     member: str | None = ADA
     at_ms: int = 1_700_000_000_000
 
-    def format_message(self) -> Mapping[str, str]:
-        return self.message
+    def encode_message(self) -> str:
+        return base64.b64encode(json.dumps(self.message).encode()).decode()
 
 
 def push(service: str = CONTAINER_REGISTRY, tag: str = "v1", **more: Any) -> Event:
@@ -43,7 +43,7 @@ class Gcr:
     def __init__(self, pubsub: PubSub) -> None:
         self.pubsub = pubsub
         pubsub.subscribe("images", topic="gcr")
-        self._publisher = GcrPublisher(Limits(pubsub_messages=100, pubsub_size=10_000), lambda *_: None)
+        self._publisher: Any = GcrPublisher(Limits(pubsub_messages=100, pubsub_size=10_000), lambda *_: None)
 
     def publish(self, *events: Event) -> None:
         database = self.pubsub.apis.services.database
@@ -66,9 +66,23 @@ class Gcr:
         assert reply.status == 200
 
 
-@pytest.fixture
-def gcr(pubsub: PubSub) -> Gcr:
-    return Gcr(pubsub)
+class Elsewhere(Gcr):
+    """What is given to another Pub/Sub."""
+
+    def __init__(self, pubsub: PubSub) -> None:
+        self.pubsub = pubsub
+        self._given: list[Event] = []
+        self._publisher = GcrForwarder[Event](lambda _, events: self._given.extend(events))
+
+    def read(self) -> list[Any]:
+        """Returns the messages since the last time."""
+        given, self._given[:] = [event.message for event in self._given], []
+        return given
+
+
+@pytest.fixture(params=[Gcr, Elsewhere])
+def gcr(pubsub: PubSub, request: pytest.FixtureRequest) -> Any:
+    return request.param(pubsub)
 
 
 def test_events_are_published_in_their_order_without_attributes(gcr: Gcr) -> None:
@@ -79,11 +93,20 @@ def test_events_are_published_in_their_order_without_attributes(gcr: Gcr) -> Non
     ]
 
 
-def test_a_project_without_the_topic_publishes_nothing(gcr: Gcr) -> None:
+def test_a_project_without_the_topic_publishes_nothing(pubsub: PubSub) -> None:
+    gcr = Gcr(pubsub)
     gcr.pubsub.call("DELETE", "topics/gcr")
     gcr.publish(push(), push(ARTIFACT_REGISTRY))
 
     assert gcr.read() == []
+
+
+def test_another_pubsub_needs_no_topic_here(pubsub: PubSub) -> None:
+    pubsub.call("DELETE", "topics/gcr")
+    elsewhere = Elsewhere(pubsub)
+    elsewhere.publish(push())
+
+    assert len(elsewhere.read()) == 1
 
 
 def test_the_topic_comes_with_container_registry_alone(pubsub: PubSub) -> None:

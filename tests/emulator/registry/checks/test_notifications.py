@@ -8,9 +8,15 @@ import pytest
 import requests
 from google.auth.transport.requests import Request
 from google.oauth2 import id_token
+from support.backing_services import serve
 from support.images import OCI_CONFIG, OCI_MANIFEST
 from support.registry_client import RegistryClient
+from support.servers.pubsub_stub import PubSubStub
 from support.servers.push_receiver import PushReceiver
+
+from docker_credential_gcr.emulator.settings import Settings
+
+ASKED = [("POST", ":publish"), ("PUT", ""), ("POST", ":publish"), ("POST", ":publish")]
 
 
 class Subscription:
@@ -25,12 +31,16 @@ class Subscription:
         """Waits for so many messages, acknowledges them, and returns their data; they have no attributes."""
         found = []
         while len(found) < count:
-            body = {"maxMessages": 10, "returnImmediately": False}
-            received = self._post("pull", body).get("receivedMessages", [])
+            received = self.pull(at_once=False)
             self._post("acknowledge", {"ackIds": [each["ackId"] for each in received]})
             found += [each["message"] for each in received]
         assert not any("attributes" in message for message in found)
         return [json.loads(base64.b64decode(message["data"])) for message in found]
+
+    def pull(self, *, at_once=True):
+        """Returns what is delivered, at once or as soon as there is something."""
+        body = {"maxMessages": 10, "returnImmediately": at_once}
+        return self._post("pull", body).get("receivedMessages", [])
 
     def _post(self, verb: str, body: object):
         answer = requests.post(f"{self._url}:{verb}", json=body, timeout=60)
@@ -103,6 +113,38 @@ def test_a63_a_push_succeeds_without_the_topic(gcr_emulator, repository):
     told = "us-docker.pkg.dev/my-project/r/app"
     inserted = {"action": "INSERT", "digest": f"{told}@{digest}", "tag": f"{told}:v2"}
     assert subscription.receive(1) == [inserted]
+
+
+@pytest.fixture
+def stub():
+    with closing(PubSubStub()) as found:
+        yield found
+
+
+def test_a63_a_push_succeeds_while_pubsub_is_down_and_is_told_afterwards(stub):
+    settings = Settings(port=0, projects=("my-project",), open=True, pubsub=stub.address)
+    stub.create_topic("my-project")
+    stub.statuses = [503]
+    with serve(settings) as ready:
+        assert push(RegistryClient(ready.url, host="gcr.io"), "my-project/app", "v1")[0] == 201
+        assert stub.wait()[1]["tag"] == "gcr.io/my-project/app:v1"
+    assert len(stub.asked) == 2
+
+
+def test_a64_googles_emulator_is_told_in_json_and_the_topics_here_are_not(stub):
+    settings = Settings(port=0, projects=("my-project",), open=True, pubsub=stub.address)
+    topic, name = "projects/my-project/topics/gcr", "gcr.io/my-project/app"
+    with serve(settings) as ready:
+        subscription = Subscription(ready.url)
+        client = RegistryClient(ready.url, host="gcr.io")
+        _, digest = push(client, "my-project/app", "v1")
+        # The stub answers requests of another Content-Type as Google's emulator does: 404.
+        inserted = {"action": "INSERT", "digest": f"{name}@{digest}", "tag": f"{name}:v1"}
+        assert stub.wait() == (topic, inserted)
+        assert send(client, "my-project/app", "DELETE", "v1").status_code == 202
+        assert stub.wait() == (topic, {"action": "DELETE", "tag": f"{name}:v1"})
+        assert subscription.pull() == []
+    assert stub.asked == [f"{method} /v1/{topic}{verb}" for method, verb in ASKED]
 
 
 def test_a65_a_push_subscription_sends_googles_token_until_204_acknowledges(gcr_emulator, repository):
