@@ -29,9 +29,12 @@ def load_secret(name: str) -> str:
     if len(line) > _MAX_SIZE or b"\n" in line:
         raise EmulatorError(f"{shown} is no secret: it needs one line of at most {_MAX_SIZE} bytes")
     try:
-        return line.decode("utf-8")
+        text = line.decode("utf-8")
     except UnicodeDecodeError as error:
         raise EmulatorError(f"{shown} is no secret: it is not text in UTF-8") from error
+    if not text.isprintable():
+        raise EmulatorError(f"{shown} is no secret: it has a tab or another character that is not printed")
+    return text
 
 
 def _read_stdin() -> bytes:

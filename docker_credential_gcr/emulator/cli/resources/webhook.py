@@ -147,7 +147,9 @@ def _format_delivery(found: Document) -> tuple[str, ...]:
     image = event["message"].get("tag") or event["message"]["digest"]
     answer = found.get("error") or str(found.get("status", "-"))
     state, attempts = found["state"].upper(), str(found["attempts"])
-    return found["id"], state, attempts, found.get("due", "-"), f"{event['action']} {image}", answer
+    # Without the fraction: 2026-01-01T00:00:00.123000Z
+    due = f"{found['due'].partition('.')[0]}Z" if "due" in found else "-"
+    return found["id"], state, attempts, due, f"{event['action']} {image}", answer
 
 
 @webhook.command()

@@ -111,7 +111,7 @@ def test_deliveries_are_listed_with_what_the_receiver_answered(webhook, receiver
     )
 
     delivery = row.pop("DELIVERY")
-    assert row.pop("DUE").endswith("Z")
+    assert re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", row.pop("DUE"))
     assert "503" in row.pop("LAST ANSWER")
     assert row == {"STATE": "WAITING", "ATTEMPTS": "1", "EVENT": f"INSERT gcr.io/{APP}:v1"}
     gcr_emulator.clock.set(time.time() + 3600)
@@ -151,6 +151,23 @@ def test_a_delivery_is_sent_again_with_the_same_id(webhook, receiver, hook, edit
         == first.headers["x-gcr-emulator-delivery"]
         == row["DELIVERY"]
     )
+
+
+def test_n9_a_webhook_that_410_disabled_is_listed_and_enabled_by_a_test(webhook, receiver, hook, editor):
+    receiver.statuses = [410]
+    editor.push_image(APP, "v1", b"layer")
+
+    row = wait_for(lambda: read_rows(webhook("list"))[0], lambda row: row["STATE"] != "ENABLED")
+
+    assert row["STATE"] == "DISABLED: the receiver answered 410 Gone"
+    assert [row["STATE"] for row in read_rows(webhook("deliveries", hook, "--failed"))] == ["FAILED"]
+    code, out, err = webhook("redeliver", hook, "--failed")
+    assert (code, out) == (1, "")
+    assert f"`gcr-emulator webhook test {hook}` enables it" in err
+    assert webhook("test", hook) == (0, "", f"the receiver of {hook} answered 200\n")
+    assert [row["STATE"] for row in read_rows(webhook("list"))] == ["ENABLED"]
+    listing = f"gcr-emulator webhook deliveries {hook}"
+    assert webhook("redeliver", hook, "--failed") == (0, "", f"1 to deliver again: {listing}\n")
 
 
 @pytest.mark.parametrize(

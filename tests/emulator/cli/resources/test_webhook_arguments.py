@@ -103,6 +103,7 @@ FAULTS = {
     "1025 bytes": (b"a" * 1025, LINE),
     "endless": (b"a" * 100_000, LINE),
     "Latin-1": (b"caf\xe9\n", "is no secret: it is not text in UTF-8"),
+    "tab": (b"a\tb\n", "is no secret: it has a tab or another character that is not printed"),
 }
 
 
