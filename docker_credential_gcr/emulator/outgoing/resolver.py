@@ -1,8 +1,10 @@
 """Addresses of a host, by the system's resolver, without a thread that shutdown has to wait for."""
 
 import asyncio
+import ipaddress
 import socket
 import threading
+from contextlib import suppress
 
 from .errors import OutgoingFailed
 
@@ -13,6 +15,9 @@ _lookups = threading.BoundedSemaphore(_MAX_LOOKUPS)
 
 async def resolve(host: str, port: int) -> list[str]:
     """Returns the addresses of a host, each once, in the system's order. Raises OutgoingFailed."""
+    with suppress(ValueError):
+        # A thread costs as much as the request itself. Other spellings of an address are the system's.
+        return [str(ipaddress.ip_address(host))]
     if not _lookups.acquire(blocking=False):
         raise OutgoingFailed("the resolver of host names does not answer")
     loop = asyncio.get_running_loop()

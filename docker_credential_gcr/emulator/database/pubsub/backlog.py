@@ -158,6 +158,7 @@ def deliver(
     """Leases the oldest due messages, at most `count`, and at most `size` bytes unless it is only one."""
     prune(connection, subscription, now_ms=now_ms)
     delivered: list[Delivery] = []
+    leases = []
     for row in connection.execute(_DUE, {**_due_values(subscription, now_ms), "count": count}).all():
         found = Delivery(*row)
         size -= found.size
@@ -165,9 +166,10 @@ def deliver(
             break
         attempts, lease = found.attempts + 1, secrets.token_hex(8)
         due_ms = now_ms + subscription.deadline_ms + subscription.find_delay_ms(attempts)
-        values = {**_name_row(subscription, found.row), "new_lease": lease, "new_due_ms": due_ms}
-        connection.execute(_LEASE, values)
+        leases.append({**_name_row(subscription, found.row), "new_lease": lease, "new_due_ms": due_ms})
         delivered.append(replace(found, attempts=attempts, lease=lease))
+    if leases:
+        connection.execute(_LEASE, leases)
     return delivered
 
 
@@ -175,9 +177,9 @@ def undo(
     connection: Connection, subscription: Subscription, deliveries: Iterable[Delivery], *, now_ms: int
 ) -> None:
     """Takes deliveries back that no client received: they do not count."""
-    for delivery in deliveries:
-        values = {**_name_lease(subscription, delivery.ack_id), "new_due_ms": now_ms}
-        connection.execute(_UNDO, values)
+    undone = [{**_name_lease(subscription, each.ack_id), "new_due_ms": now_ms} for each in deliveries]
+    if undone:
+        connection.execute(_UNDO, undone)
 
 
 def list_exhausted(connection: Connection, subscription: Subscription, *, now_ms: int) -> list[Delivery]:
@@ -192,14 +194,13 @@ def acknowledge(
     connection: Connection, subscription: Subscription, ack_ids: Iterable[AckId], *, now_ms: int
 ) -> int:
     """Acknowledges deliveries, and returns how many; others are not the last of their message."""
-    acknowledged = 0
-    for ack_id in ack_ids:
-        values = _name_lease(subscription, ack_id)
-        if subscription.retains_acknowledged:
-            acknowledged += connection.execute(_RETAIN, {**values, "now": now_ms}).rowcount
-        elif connection.execute(_DELETE_LEASE, values).rowcount:
-            connection.execute(_DELETE_UNKEPT, {"of_message": ack_id.row})
-            acknowledged += 1
+    rows = [_name_lease(subscription, each) for each in ack_ids]
+    if not rows:
+        return 0
+    if subscription.retains_acknowledged:
+        return connection.execute(_RETAIN, [{**row, "now": now_ms} for row in rows]).rowcount
+    acknowledged = connection.execute(_DELETE_LEASE, rows).rowcount
+    connection.execute(_DELETE_UNKEPT, [{"of_message": row["of_message"]} for row in rows])
     return acknowledged
 
 

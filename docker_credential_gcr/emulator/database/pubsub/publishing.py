@@ -1,21 +1,25 @@
 """Publishing: stores messages, and enters them in the backlog of each subscription that wants them."""
 
+import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert
 
+from docker_credential_gcr.emulator.database.engine.statement import Statement
 from docker_credential_gcr.emulator.database.schema import backlog as table
 from docker_credential_gcr.emulator.database.schema import messages
 
 from . import backlog, subscriptions
 from .backlog import Bounds
-from .subscriptions import Subscription
 from .topics import Topic
 
-_INSERT = insert(messages)
-_ENTER = insert(table)
+_INSERT = Statement(
+    insert(messages).returning(messages.c.id),
+    ["project", "message_id", "data", "attributes", "ordering_key", "published_ms"],
+)
+_ENTER = Statement(insert(table))
 
 # (filter of a subscription, attributes of a message) -> whether the subscription wants the message
 Wants = Callable[[str, Mapping[str, str]], bool]
@@ -55,14 +59,17 @@ def publish(
 ) -> Published:
     """Publishes messages, in a write that runs alone: the rows' numbers are their order."""
     receiving = subscriptions.list_of_topic(connection, topic.id)
-    message_ids = []
-    for message in batch:
-        # Unique, and of digits alone, as Google's.
-        message_id = f"{now_ms}{secrets.randbelow(10**9):09d}"
-        message_ids.append(message_id)
+    # Of digits alone, as Google's, and unique: a batch has consecutive ones.
+    first = secrets.randbelow(10**9)
+    message_ids = [f"{now_ms}{first + number:010d}" for number in range(len(batch))]
+    rows: list[dict[str, object]] = []
+    for message, message_id in zip(batch, message_ids, strict=True):
         wanting = [each for each in receiving if wants(each.settings.get("filter", ""), message.attributes)]
         if wanting:
-            _store(connection, topic, message, message_id, wanting, now_ms)
+            row = _store(connection, topic, message, message_id, now_ms)
+            rows += ({"subscription": each.id, **row} for each in wanting)
+    if rows:
+        _ENTER.run_many(connection, rows)
     dropped = {}
     for subscription in receiving:
         backlog.prune(connection, subscription, now_ms=now_ms)
@@ -72,24 +79,21 @@ def publish(
 
 
 def _store(
-    connection: Connection,
-    topic: Topic,
-    message: NewMessage,
-    message_id: str,
-    wanting: Sequence[Subscription],
-    now_ms: int,
-) -> None:
+    connection: Connection, topic: Topic, message: NewMessage, message_id: str, now_ms: int
+) -> dict[str, object]:
+    """Stores a message; returns the columns of its row in a backlog."""
     values = {
         "project": topic.project,
         "message_id": message_id,
         "data": message.data,
-        "attributes": message.attributes,
+        "attributes": json.dumps(message.attributes),
         "ordering_key": message.ordering_key,
         "published_ms": now_ms,
     }
-    (row_id,) = connection.execute(_INSERT, values).inserted_primary_key or (None,)
-    row = {
-        "message": row_id,
+    stored = _INSERT.one(connection, values)
+    assert stored is not None  # noqa: S101 - an INSERT returns its row
+    return {
+        "message": stored[0],
         "published_ms": now_ms,
         "size": message.size,
         "ordering_key": message.ordering_key,
@@ -98,4 +102,3 @@ def _store(
         "lease": None,
         "acknowledged_ms": None,
     }
-    connection.execute(_ENTER, [{"subscription": each.id, **row} for each in wanting])

@@ -34,6 +34,8 @@ _logger = logging.getLogger(__name__)
 _ACKNOWLEDGING = frozenset({102, 200, 201, 202, 204})
 # https://cloud.google.com/pubsub/docs/push#push_backoff
 _FIRST_DELAY_MS, _LAST_DELAY_MS = 100, 60_000
+# Messages of one transaction, and for how long: each transaction delays pushes to the registry.
+_MOST_TOGETHER, _TOGETHER_S = 64, 0.5
 
 
 class Lease(Protocol):
@@ -51,25 +53,33 @@ class Lease(Protocol):
 class _Slot:
     """A subscription with its endpoint: the task that sends, and the failures since its last success.
 
-    `holder` is that of the lease with which the slot has taken back what an earlier holder left.
+    `holder` is that of the lease with which the slot has taken back what an earlier holder left; `count` is
+    how many messages are taken together, which are all sent again if this process is killed.
     """
 
     task: "asyncio.Task[None] | None" = None
     failures: int = 0
     not_before_ms: int = 0
     holder: str = ""
+    count: int = 1
 
     def is_busy(self) -> bool:
         return self.task is not None and not self.task.done()
 
+    def succeed(self, count: int) -> None:
+        """Notes how many messages the endpoint accepted, of those that were taken together."""
+        self.failures = 0
+        self.count = min(2 * count, _MOST_TOGETHER)
+
     def fail(self, now_ms: int, rand: Callable[[], float]) -> None:
         self.failures += 1
+        self.count = 1
         self.not_before_ms = now_ms + _find_delay_ms(self.failures, rand)
 
 
 class _Taken(NamedTuple):
     subscription: Subscription
-    delivery: Delivery
+    deliveries: list[Delivery]
     account: ServiceAccount | None
 
 
@@ -132,13 +142,14 @@ class PushSender:
         """Pushes until nothing is due, or the endpoint refuses a message."""
         try:
             while (taken := await self._take(subscription, slot, lease)) is not None:
-                reason = await self._post(taken)
-                await self._record(taken, reason)
+                accepted, reason = await self._post_all(taken)
+                await self._record(taken, accepted, reason)
+                if accepted:
+                    slot.succeed(accepted)
                 if reason:
                     self._tell_refused(subscription, slot, reason)
                     slot.fail(self._now_ms(), self._rand)
                     return
-                slot.failures = 0
         except Exception:
             _logger.exception("the next message of %s waits", subscription.name)
             slot.holder = ""
@@ -152,11 +163,8 @@ class PushSender:
             )
 
     async def _take(self, subscription: Subscription, slot: _Slot, lease: Lease) -> _Taken | None:
-        """Leases the oldest message that is due; None if there is none, or another process delivers.
-
-        What the earlier holder of the lease had begun comes first: the order is kept.
-        """
-        services, now_ms, holder = self._services, self._now_ms(), lease.holder
+        """Leases the oldest messages that are due, or that an earlier holder of the lease had begun."""
+        services, now_ms, holder, count = self._services, self._now_ms(), lease.holder, slot.count
 
         def work(connection: Connection) -> tuple[_Taken | None, Mapping[str, int]]:
             found = _find(connection, subscription)
@@ -165,12 +173,12 @@ class PushSender:
             if slot.holder != holder:
                 unfinished.take_back(connection, found, now_ms=now_ms)
             dropped = forward_dead_letters(connection, found, now_ms, services.bounds)
-            delivered = backlog.deliver(connection, found, count=1, size=MAX_SIZE, now_ms=now_ms)
+            delivered = backlog.deliver(connection, found, count=count, size=MAX_SIZE, now_ms=now_ms)
             if not delivered:
                 return None, dropped
             email = found.settings["pushConfig"].get("oidcToken", {}).get("serviceAccountEmail")
             account = find_active_account(connection, email) if email else None
-            return _Taken(found, delivered[0], account), dropped
+            return _Taken(found, delivered, account), dropped
 
         # Not durable: if it is lost, the message is delivered again.
         taken, dropped = await services.database.write(work, durable=False)
@@ -178,9 +186,20 @@ class PushSender:
         tell_dropped(services.count_pubsub, dropped)
         return taken
 
-    async def _post(self, taken: _Taken) -> str:
+    async def _post_all(self, taken: _Taken) -> tuple[int, str]:
+        """Sends messages until one is not accepted or time is up; returns how many were, and the reason."""
+        until = time.monotonic() + _TOGETHER_S
+        for accepted, delivery in enumerate(taken.deliveries):
+            if accepted and time.monotonic() > until:
+                return accepted, ""
+            if reason := await self._post(taken.subscription, delivery, taken.account):
+                return accepted, reason
+        return len(taken.deliveries), ""
+
+    async def _post(
+        self, subscription: Subscription, delivery: Delivery, account: ServiceAccount | None
+    ) -> str:
         """Sends the request; returns why the message was not accepted, which is empty if it was."""
-        subscription, delivery, account = taken
         push, token = subscription.settings["pushConfig"], None
         if "oidcToken" in push:
             if account is None:
@@ -197,29 +216,40 @@ class PushSender:
             return str(error)
         return "" if answer.status in _ACKNOWLEDGING else f"the endpoint answered {answer.status}"
 
-    async def _record(self, taken: _Taken, reason: str) -> None:
-        """Acknowledges or refuses a delivery, unless the message was delivered again since."""
-        delivery, now_ms = taken.delivery, self._now_ms()
+    async def _record(self, taken: _Taken, accepted: int, reason: str) -> None:
+        """Acknowledges what was accepted, refuses the next one if there is a reason, returns the others."""
+        now_ms = self._now_ms()
+        done, rest = taken.deliveries[:accepted], taken.deliveries[accepted:]
 
         def work(connection: Connection) -> bool:
             found = _find(connection, taken.subscription)
             if found is None:
                 return True
+            count = 0
+            if done:
+                subscriptions.use(connection, found, now_ms=now_ms)
+                ack_ids = [each.ack_id for each in done]
+                count += backlog.acknowledge(connection, found, ack_ids, now_ms=now_ms)
             if reason:
-                delay_ms = _find_delay_ms(delivery.attempts, self._rand)
-                if "retryPolicy" in found.settings:
-                    delay_ms = found.find_delay_ms(delivery.attempts)
-                return backlog.refuse(connection, found, delivery, due_ms=now_ms + delay_ms)
-            subscriptions.use(connection, found, now_ms=now_ms)
-            return backlog.acknowledge(connection, found, [delivery.ack_id], now_ms=now_ms) > 0
+                due_ms = now_ms + self._find_wait_ms(found, rest[0].attempts)
+                count += backlog.refuse(connection, found, rest[0], due_ms=due_ms)
+            backlog.undo(connection, found, rest[1:] if reason else rest, now_ms=now_ms)
+            return count == len(done) + bool(reason)
 
-        if not await self._services.database.write(work):
+        # Not durable: if it is lost, the messages are delivered again.
+        if not await self._services.database.write(work, durable=False):
             _logger.warning(
                 "an answer for %s came too late and is not recorded: "
                 "the message %s was delivered again, or deleted",
                 taken.subscription.name,
-                delivery.message_id,
+                taken.deliveries[0].message_id,
             )
+
+    def _find_wait_ms(self, subscription: Subscription, attempts: int) -> int:
+        """Returns how long a message waits after it was refused."""
+        if "retryPolicy" in subscription.settings:
+            return subscription.find_delay_ms(attempts)
+        return _find_delay_ms(attempts, self._rand)
 
     def _now_ms(self) -> int:
         return int(self._services.clock.now() * 1000)
