@@ -20,30 +20,50 @@ Told = dict[str, Any]
 def subscribe_push(url: str, project: str, name: str, endpoint: str) -> None:
     """Creates a push subscription of the topic gcr."""
     body = {"topic": f"projects/{project}/topics/gcr", "pushConfig": {"pushEndpoint": endpoint}}
-    _call("PUT", f"{url}/v1/projects/{project}/subscriptions/{name}", body)
+    path = f"/v1/projects/{project}/subscriptions/{name}"
+    answer = requests.put(f"{url}{path}", json=body, timeout=30, proxies={"http": ""})
+    assert answer.status_code == 200, answer.text
 
 
 def parse_push(body: bytes) -> Told:
     """Returns what a pushed message tells."""
     message = json.loads(body)["message"]
     told = json.loads(base64.b64decode(message["data"]))
-    repository = tag = digest = None
+    parts = {"id": message["messageId"], "action": told["action"]}
     if "digest" in told:
-        repository, _, digest = told["digest"].partition("@")
+        parts["repository"], _, parts["digest"] = told["digest"].partition("@")
     if "tag" in told:
-        repository, _, tag = told["tag"].rpartition(":")
+        parts["repository"], _, parts["tag"] = told["tag"].rpartition(":")
+    return parts
+
+
+def subscribe_webhook(url: str, project: str, name: str, endpoint: str) -> None:
+    """Creates a webhook."""
+    answer = requests.post(
+        f"{url}/_emulator/webhooks",
+        json={"url": endpoint, "project": project},
+        timeout=30,
+        proxies={"http": ""},
+    )
+    assert answer.status_code == 201, f"{name}: {answer.text}"
+
+
+def parse_webhook(body: bytes) -> Told:
+    """Returns what Docker's envelope tells."""
+    (event,) = json.loads(body)["events"]
+    target = event["target"]
     return {
-        "id": message["messageId"],
-        "action": told["action"],
-        "repository": repository,
-        **({"digest": digest} if digest else {}),
-        **({"tag": tag} if tag else {}),
+        "id": event["id"],
+        "action": {"push": "INSERT", "delete": "DELETE"}[event["action"]],
+        "repository": f"{event['request']['host']}/{target['repository']}",
+        **{name: target[name] for name in ("digest", "tag") if name in target},
     }
 
 
 # How a subscriber of each kind is created, and what a request to it tells.
 KINDS: dict[str, tuple[Callable[[str, str, str, str], None], Callable[[bytes], Told]]] = {
     "push": (subscribe_push, parse_push),
+    "webhook": (subscribe_webhook, parse_webhook),
 }
 
 
@@ -100,9 +120,3 @@ def find_wrong_order(told: Sequence[Told], events: Sequence[Told], *, is_complet
 
 def _describe(event: Mapping[str, Any]) -> tuple[Any, ...]:
     return event["action"], event.get("digest"), event.get("tag")
-
-
-def _call(method: str, url: str, body: object) -> Any:
-    answer = requests.request(method, url, json=body, timeout=30, proxies={"http": ""})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
