@@ -110,6 +110,28 @@ CALLS: dict[str, tuple[str, str, object, int, str]] = {
         404,
         "pubsub.subscriptions.consume",
     ),
+    "k.list": ("GET", f"{PROJECT}/secrets", None, 200, "secretmanager.secrets.list"),
+    "k.add": (
+        "POST",
+        f"{PROJECT}/secrets/none:addVersion",
+        {"payload": {"data": "YQ=="}},
+        404,
+        "secretmanager.versions.add",
+    ),
+    "k.access": (
+        "GET",
+        f"{PROJECT}/secrets/none/versions/1:access",
+        None,
+        404,
+        "secretmanager.versions.access",
+    ),
+    "k.share": (
+        "POST",
+        f"{PROJECT}/secrets/none:setIamPolicy",
+        ETAG,
+        404,
+        "secretmanager.secrets.setIamPolicy",
+    ),
 }
 # name: the same for requests to a registry. Artifact Registry asks for the right to delete in a deletion, not
 # before it gives a token for one.
@@ -134,16 +156,17 @@ _KEEPER = f"{_WRITER} i.untag pkg.delete"
 _PUBSUB = "t.list t.create t.publish s.pull"
 _EDITOR = (
     f"p.get p.policy analyze occurrences services switch accounts keys buckets b.create b.get b.update "
-    f"b.policy o.list o.get o.delete pull push delete r.create r.policy {_KEEPER} {_PUBSUB}"
+    f"b.policy o.list o.get o.delete pull push delete r.create r.policy {_KEEPER} {_PUBSUB} "
+    "k.list k.add"
 )
 _PULL = "o.list o.get pull"
 _PUSH = f"{_PULL} b.get o.delete push delete"
 _OBJECTS = f"{_PULL} o.delete delete"
 # role: the calls that it allows when it is granted on the project, and so on everything in it.
 ON_PROJECT = {
-    "owner": f"{_EDITOR} p.share p.delete b.share r.share t.share",
+    "owner": f"{_EDITOR} p.share p.delete b.share r.share t.share k.access k.share",
     "editor": _EDITOR,
-    "viewer": f"p.get p.policy analyze occurrences services accounts buckets t.list {_PULL} {_READER}",
+    "viewer": f"p.get p.policy analyze occurrences services accounts buckets t.list k.list {_PULL} {_READER}",
     "browser": "p.get p.policy",
     "storage.admin": f"p.get buckets b.create b.update b.policy b.share {_PUSH}",
     "storage.objectAdmin": f"p.get {_OBJECTS}",
@@ -169,6 +192,11 @@ ON_PROJECT = {
     "pubsub.viewer": "p.get t.list",
     "pubsub.publisher": "t.publish",
     "pubsub.subscriber": "s.pull",
+    "secretmanager.admin": "p.get k.list k.add k.access k.share",
+    "secretmanager.secretAccessor": "p.get k.access",
+    "secretmanager.secretVersionAdder": "p.get k.add",
+    "secretmanager.secretVersionManager": "p.get k.add",
+    "secretmanager.viewer": "p.get k.list",
     "serviceusage.serviceUsageAdmin": "services switch",
     "serviceusage.serviceUsageViewer": "services",
     "resourcemanager.projectCreator": "",
@@ -331,6 +359,9 @@ def refuse(name: str, member: str | None, permission: str) -> tuple[int, str]:
         return 401, CREDENTIALS
     if permission.startswith("pubsub."):
         return 403, "User not authorized to perform this action."
+    if permission.startswith("secretmanager."):
+        place = "projects/my-project" if name == "k.list" else "projects/my-project/secrets/none"
+        return 403, f"Permission '{permission}' denied for resource '{place}' (or it may not exist)."
     if permission.startswith("serviceusage."):
         return 403, f"Permission denied to {'list services' if name == 'services' else 'enable service [x]'}"
     if permission.startswith("artifactregistry."):

@@ -21,7 +21,18 @@ UNDO_0006 = (
 # Downgrades the tables of the present schema to revision 0006, which stores a large blob under its digest.
 _UNDO_0007 = (
     *(f"DROP TABLE {table}" for table in ("backlog", "messages", "subscriptions", "topics")),
-    *(f"DROP TABLE {table}" for table in ("events", "watermarks", "leases", "webhooks", "deliveries")),
+    *(
+        f"DROP TABLE {table}"
+        for table in (
+            "events",
+            "watermarks",
+            "leases",
+            "webhooks",
+            "deliveries",
+            "secret_versions",
+            "secrets",
+        )
+    ),
     *(
         f"ALTER TABLE {table} DROP COLUMN {column}"
         for table, columns in (

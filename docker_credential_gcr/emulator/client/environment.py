@@ -33,6 +33,7 @@ _APIS = (
     "IAM",
     "IAMCREDENTIALS",
     "PUBSUB",
+    "SECRETMANAGER",
     "SERVICEUSAGE",
     "STS",
 )

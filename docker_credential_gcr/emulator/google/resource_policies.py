@@ -13,8 +13,6 @@ from starlette.datastructures import QueryParams
 
 from docker_credential_gcr.emulator.database.errors import Changed
 from docker_credential_gcr.emulator.database.projects import policies
-from docker_credential_gcr.emulator.database.pubsub.subscriptions import format_subscription
-from docker_credential_gcr.emulator.database.pubsub.topics import format_topic
 from docker_credential_gcr.emulator.identity import roles
 from docker_credential_gcr.emulator.identity.policy import Policy, format_policy
 from docker_credential_gcr.emulator.identity.resource import (
@@ -22,8 +20,6 @@ from docker_credential_gcr.emulator.identity.resource import (
     describe_bucket,
     describe_project,
     describe_repository,
-    describe_subscription,
-    describe_topic,
 )
 
 from .artifact_registry.authorization import find_repository_policies, get_repository
@@ -42,12 +38,14 @@ from .policy_requests import (
     parse_requested_version,
     parse_update,
 )
-from .pubsub.authorization import find_policies, get_subscription, get_topic
+from .project_resources import ProjectCollection
+from .pubsub import authorization as pubsub
 from .rest.calls import Call, get_caller_or_anonymous
 from .rest.errors import ConditionNotMet
 from .rest.message_schema import VALUE, List, Message
 from .rest.methods import Result, method, reads
 from .rest.request_messages import GET_POLICY, SET_POLICY
+from .secret_manager import authorization as secret_manager
 from .storage.authorization import find_bucket_policies, get_bucket, get_existing_bucket
 
 
@@ -191,19 +189,10 @@ def _find_repository_target(connection: Connection, call: Call) -> PolicyTarget:
     return PolicyTarget(resource, resource.name, in_force)
 
 
-def _find_topic_target(connection: Connection, call: Call) -> PolicyTarget:
-    project = find_project(connection, call.path["project"])
-    project_id = project.project_id if project else call.path["project"]
-    name = format_topic(project_id, call.path["topic"])
-    return PolicyTarget(describe_topic(name, project_id), name, find_policies(connection, project_id, name))
-
-
-def _find_subscription_target(connection: Connection, call: Call) -> PolicyTarget:
-    project = find_project(connection, call.path["project"])
-    project_id = project.project_id if project else call.path["project"]
-    name = format_subscription(project_id, call.path["subscription"])
-    in_force = find_policies(connection, project_id, name)
-    return PolicyTarget(describe_subscription(name, project_id), name, in_force)
+def _locate(collection: ProjectCollection[Any], kind: str) -> Find:
+    return lambda connection, call: PolicyTarget(
+        *collection.locate(connection, call.path["project"], call.path[kind])
+    )
 
 
 def _find_bucket_target(connection: Connection, call: Call) -> PolicyTarget:
@@ -217,8 +206,17 @@ ACCOUNTS = PolicyMethods(roles.SERVICE_ACCOUNT, "iam.serviceAccounts", get_accou
 REPOSITORIES = PolicyMethods(
     roles.REPOSITORY, "artifactregistry.repositories", get_repository, _find_repository_target
 )
-TOPICS = PolicyMethods(roles.TOPIC, "pubsub.topics", get_topic, _find_topic_target)
+TOPICS = PolicyMethods(roles.TOPIC, "pubsub.topics", pubsub.get_topic, _locate(pubsub.TOPICS, "topic"))
 SUBSCRIPTIONS = PolicyMethods(
-    roles.SUBSCRIPTION, "pubsub.subscriptions", get_subscription, _find_subscription_target
+    roles.SUBSCRIPTION,
+    "pubsub.subscriptions",
+    pubsub.get_subscription,
+    _locate(pubsub.SUBSCRIPTIONS, "subscription"),
+)
+SECRETS = PolicyMethods(
+    roles.SECRET,
+    "secretmanager.secrets",
+    secret_manager.get_secret,
+    _locate(secret_manager.SECRETS, "secret"),
 )
 BUCKETS = _BucketPolicyMethods(roles.BUCKET, "storage.buckets", get_bucket, _find_bucket_target)

@@ -14,6 +14,7 @@ _INTERFACES = {
     "iam": ("google.iam.admin.v1.IAM",),
     "iamcredentials": ("google.iam.credentials.v1.IAMCredentials",),
     "pubsub": ("google.pubsub.v1.Publisher", "google.pubsub.v1.Subscriber"),
+    "secretmanager": ("google.cloud.secretmanager.v1.SecretManagerService",),
     "serviceusage": ("google.api.serviceusage.v1.ServiceUsage",),
     "storage": ("google.storage.v2.Storage",),
 }

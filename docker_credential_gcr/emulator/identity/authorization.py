@@ -47,6 +47,7 @@ _OAUTH_SCOPES: dict[str, frozenset[str]] = {
     "resourcemanager.projects.list": _MAY_READ_PROJECTS,
     "iam.": _MAY_USE_IAM,
     "pubsub.": _MAY_USE_PUBSUB,
+    "secretmanager.": frozenset({CLOUD_PLATFORM}),
     "serviceusage.": _MAY_USE_SERVICES,
     "serviceusage.services.get": _MAY_READ_SERVICES,
     "serviceusage.services.list": _MAY_READ_SERVICES,

@@ -10,6 +10,7 @@ CONTAINER_REGISTRY = "containerregistry.googleapis.com"
 ARTIFACT_REGISTRY = "artifactregistry.googleapis.com"
 CLOUD_ASSET = "cloudasset.googleapis.com"
 PUBSUB = "pubsub.googleapis.com"
+SECRET_MANAGER = "secretmanager.googleapis.com"
 RESOURCE_MANAGER = "cloudresourcemanager.googleapis.com"
 
 # name -> title; a new project has these enabled. Others can be switched, which has no effect.
@@ -22,6 +23,7 @@ SERVICES = {
     "iam.googleapis.com": "Identity and Access Management (IAM) API",
     "iamcredentials.googleapis.com": "IAM Service Account Credentials API",
     PUBSUB: "Cloud Pub/Sub API",
+    SECRET_MANAGER: "Secret Manager API",
     "serviceusage.googleapis.com": "Service Usage API",
     "storage-api.googleapis.com": "Google Cloud Storage JSON API",
     "storage-component.googleapis.com": "Cloud Storage",

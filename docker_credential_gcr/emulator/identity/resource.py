@@ -67,6 +67,12 @@ def describe_subscription(name: str, project_id: str) -> Resource:
     return Resource(name, f"{service}/Subscription", service, project_id)
 
 
+def describe_secret(name: str, project_id: str) -> Resource:
+    """Returns the resource of a secret of Secret Manager, projects/my-project/secrets/password."""
+    service = "secretmanager.googleapis.com"
+    return Resource(name, f"{service}/Secret", service, project_id)
+
+
 def format_repository(project_id: str, location: str, repository_id: str) -> str:
     """Returns projects/my-project/locations/us/repositories/images, which is also the key of its policy."""
     return f"projects/{project_id}/locations/{location}/repositories/{repository_id}"

@@ -110,6 +110,16 @@ _GIVE_PUBSUB = _permissions("pubsub.topics", "setIamPolicy") | _permissions(
     "pubsub.subscriptions", "setIamPolicy"
 )
 
+# https://cloud.google.com/secret-manager/docs/access-control
+_READ_SECRETS = _permissions("secretmanager.secrets", "get getIamPolicy list") | _permissions(
+    "secretmanager.versions", "get list"
+)
+_ACCESS_SECRETS = _permissions("secretmanager.versions", "access")
+_ADD_SECRETS = _permissions("secretmanager.versions", "add")
+_VERSIONS = _ADD_SECRETS | _permissions("secretmanager.versions", "destroy disable enable get list")
+_SECRETS = _READ_SECRETS | _VERSIONS | _permissions("secretmanager.secrets", "create delete update")
+_GIVE_SECRETS = _permissions("secretmanager.secrets", "setIamPolicy")
+
 _EDITOR = (
     _ALL_OBJECTS - _OBJECT_POLICY
     | _BUCKETS
@@ -125,6 +135,7 @@ _EDITOR = (
     | _OCCURRENCES
     | _PUBSUB
     | _SHOW_PUBSUB_POLICIES
+    | _SECRETS
 )
 
 ROLES: dict[str, frozenset[str]] = {
@@ -136,7 +147,9 @@ ROLES: dict[str, frozenset[str]] = {
     | _GIVE_ACCOUNTS
     | _ADMINISTER_POOLS
     | _GIVE_ARTIFACTS
-    | _GIVE_PUBSUB,
+    | _GIVE_PUBSUB
+    | _ACCESS_SECRETS
+    | _GIVE_SECRETS,
     "roles/editor": _EDITOR,
     # Google's viewers pull through a legacy binding of every new bucket. They lack storage.buckets.get, which
     # the refusal of their push names.
@@ -152,7 +165,8 @@ ROLES: dict[str, frozenset[str]] = {
     | _READ_ARTIFACTS
     | _ASSETS
     | _OCCURRENCES
-    | _READ_PUBSUB,
+    | _READ_PUBSUB
+    | _READ_SECRETS,
     "roles/browser": _READ_POLICY,
     "roles/storage.admin": _ALL_OBJECTS | _BUCKETS | _GIVE_BUCKETS | _PROJECT,
     # Without storage.buckets.get a push is refused, as at Google.
@@ -190,6 +204,11 @@ ROLES: dict[str, frozenset[str]] = {
     "roles/pubsub.viewer": _READ_PUBSUB | _PROJECT,
     "roles/pubsub.publisher": _PUBLISH,
     "roles/pubsub.subscriber": _SUBSCRIBE,
+    "roles/secretmanager.admin": _SECRETS | _ACCESS_SECRETS | _GIVE_SECRETS | _PROJECT,
+    "roles/secretmanager.secretAccessor": _ACCESS_SECRETS | _PROJECT,
+    "roles/secretmanager.secretVersionAdder": _ADD_SECRETS | _PROJECT,
+    "roles/secretmanager.secretVersionManager": _VERSIONS | _PROJECT,
+    "roles/secretmanager.viewer": _READ_SECRETS | _PROJECT,
     "roles/serviceusage.serviceUsageAdmin": _SERVICES,
     "roles/serviceusage.serviceUsageViewer": _READ_SERVICES,
     "roles/resourcemanager.projectCreator": _permissions("resourcemanager.projects", "create"),
@@ -213,7 +232,7 @@ BUCKET_ROLES = frozenset(role for role in ROLES if role.startswith("roles/storag
 BASIC_ROLES = ("roles/owner", "roles/editor", "roles/viewer")
 
 PROJECT, BUCKET, REPOSITORY, SERVICE_ACCOUNT = "project", "bucket", "repository", "service account"
-TOPIC, SUBSCRIPTION = "topic", "subscription"
+TOPIC, SUBSCRIPTION, SECRET = "topic", "subscription", "secret"
 # kind of resource -> (prefixes of the permissions on it, prefix of the names of its roles)
 _GRANTABLE: dict[str, tuple[tuple[str, ...], str]] = {
     PROJECT: (("",), "roles/"),  # on a project and on all that is in it
@@ -222,6 +241,7 @@ _GRANTABLE: dict[str, tuple[tuple[str, ...], str]] = {
     SERVICE_ACCOUNT: (("iam.serviceAccounts.", "iam.serviceAccountKeys."), "roles/iam.serviceAccount"),
     TOPIC: (("pubsub.topics.",), "roles/pubsub."),
     SUBSCRIPTION: (("pubsub.subscriptions.",), "roles/pubsub."),
+    SECRET: (("secretmanager.",), "roles/secretmanager."),
 }
 
 

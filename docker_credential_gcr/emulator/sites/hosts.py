@@ -84,6 +84,7 @@ GOOGLE_APIS = frozenset(
         "storage.googleapis.com",
         "artifactregistry.googleapis.com",
         "pubsub.googleapis.com",
+        "secretmanager.googleapis.com",
     }
 )
 

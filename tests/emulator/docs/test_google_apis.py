@@ -5,8 +5,8 @@ import re
 from support.checkout import DOCS
 from support.pages import read_table
 
-from docker_credential_gcr.emulator.google.app import ROUTES
 from docker_credential_gcr.emulator.google.rest.errors import TABLE
+from docker_credential_gcr.emulator.google.routes import ROUTES
 
 PAGE = (DOCS / "google-apis.md").read_text("utf-8")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.emulator.google.app import ROUTES
+from docker_credential_gcr.emulator.google.routes import ROUTES
 
 Apis = Any
 ACCOUNT = "/v1/projects/my-project/serviceAccounts/ci@my-project.iam.gserviceaccount.com"
@@ -30,6 +30,7 @@ LOCATION = f"{V1}/locations/us"
 REPOSITORY = f"{LOCATION}/repositories/images"
 PACKAGE = f"{REPOSITORY}/packages/app"
 TOPIC, SUBSCRIPTION = f"{V1}/topics/news", f"{V1}/subscriptions/builds"
+SECRET, REPLICATED = f"{V1}/secrets/password", {"replication": {"automatic": {}}}
 ACKNOWLEDGED = {"ackIds": ["MTox"]}
 PROJECTS = "resourcemanager.projects"
 POOLS = f"{V1}/locations/global/workloadIdentityPools"
@@ -197,6 +198,20 @@ CALLS = [
     ("POST", f"{SUBSCRIPTION}:detach", {}, "pubsub.topics.detachSubscription"),
     ("GET", f"{SUBSCRIPTION}:getIamPolicy", None, "pubsub.subscriptions.getIamPolicy"),
     ("POST", f"{SUBSCRIPTION}:setIamPolicy", POLICY, "pubsub.subscriptions.setIamPolicy"),
+    ("GET", f"{V1}/secrets", None, "secretmanager.secrets.list"),
+    ("POST", f"{V1}/secrets?secretId=more", REPLICATED, "secretmanager.secrets.create"),
+    ("GET", SECRET, None, "secretmanager.secrets.get"),
+    ("PATCH", f"{SECRET}?updateMask=labels", {"labels": {}}, "secretmanager.secrets.update"),
+    ("DELETE", SECRET, None, "secretmanager.secrets.delete"),
+    ("GET", f"{SECRET}:getIamPolicy", None, "secretmanager.secrets.getIamPolicy"),
+    ("POST", f"{SECRET}:setIamPolicy", POLICY, "secretmanager.secrets.setIamPolicy"),
+    ("POST", f"{SECRET}:addVersion", {"payload": {"data": "YQ=="}}, "secretmanager.versions.add"),
+    ("GET", f"{SECRET}/versions", None, "secretmanager.versions.list"),
+    ("GET", f"{SECRET}/versions/1", None, "secretmanager.versions.get"),
+    ("GET", f"{SECRET}/versions/1:access", None, "secretmanager.versions.access"),
+    ("POST", f"{SECRET}/versions/1:enable", {}, "secretmanager.versions.enable"),
+    ("POST", f"{SECRET}/versions/1:disable", {}, "secretmanager.versions.disable"),
+    ("POST", f"{SECRET}/versions/1:destroy", {}, "secretmanager.versions.destroy"),
 ]
 # These need no permission: the response depends on the caller.
 OPEN = {
@@ -229,6 +244,7 @@ OPEN = {
     "/v1/projects/{project}/serviceAccounts/{account}:testIamPermissions",
     "/v1/projects/{project}/topics/{topic}:testIamPermissions",
     "/v1/projects/{project}/subscriptions/{subscription}:testIamPermissions",
+    "/v1/projects/{project}/secrets/{secret}:testIamPermissions",
     "/v1/projects/{project}/serviceAccounts/{account}/allowedLocations",
     "/v1/projects/{project}/locations/global/workloadIdentityPools/{pool}/allowedLocations",
     "/v1/projects/{project}/locations/global/workloadIdentityPools/{pool}/operations/{operation}",
@@ -277,6 +293,8 @@ def prepare(apis: Apis) -> None:
     assert apis.call("POST", path, {"format": "DOCKER"}).status == 200
     assert apis.call("PUT", TOPIC, {}).status == 200
     assert apis.call("PUT", SUBSCRIPTION, {"topic": TOPIC.removeprefix("/v1/")}).status == 200
+    assert apis.call("POST", f"{V1}/secrets?secretId=password", REPLICATED).status == 200
+    assert apis.call("POST", f"{SECRET}:addVersion", {"payload": {"data": "YQ=="}}).status == 200
 
 
 def format_refusal(path: str, permission: str) -> tuple[str, str | None]:
@@ -297,6 +315,9 @@ def format_refusal(path: str, permission: str) -> tuple[str, str | None]:
         return f"Permission '{permission}' denied on resource '{place}' (or it may not exist).", "yes"
     if permission.startswith("pubsub."):
         return "User not authorized to perform this action.", "yes"
+    if permission.startswith("secretmanager."):
+        place = next(place for place in (SECRET, V1) if path.startswith(place)).removeprefix("/v1/")
+        return f"Permission '{permission}' denied for resource '{place}' (or it may not exist).", "yes"
     if permission.startswith("serviceusage."):
         verb, name = permission.rpartition(".")[2], re.search("services/([a-z.]+)", path)
         what = f"service [{name[1]}]" if name else "service [a]" if verb == "enable" else "services"

@@ -31,9 +31,11 @@ from .pubsub import backlog as backlog
 from .pubsub import messages as messages
 from .pubsub import subscriptions as subscriptions
 from .pubsub import topics as topics
+from .secrets import secret_versions as secret_versions
+from .secrets import secrets as secrets
 from .users import logins
 
-REVISION = "0014"
+REVISION = "0015"
 
 # Alembic's table: migrations/ brings a database of an earlier revision to this schema.
 alembic_version = Table(

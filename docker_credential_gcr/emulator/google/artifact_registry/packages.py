@@ -70,7 +70,7 @@ async def patch_package(call: Call) -> Result:
         current = artifact_images.find_package_annotations(connection, package)
         changed = change_annotations(call, current, PACKAGE)
         if changed is not None:
-            artifact_images.annotate_package(connection, package, changed, now_ms=int(call.now * 1000))
+            artifact_images.annotate_package(connection, package, changed, now_ms=call.now_ms)
         return _format(connection, *get_package(connection, call, "artifactregistry.packages.update"))
 
     return await call.services.database.write(work)
@@ -105,7 +105,7 @@ def build_event(call: Call, repository: ArtifactRepository, package: Package, ac
     """Returns an event of the package, without a tag and a digest."""
     name = f"{repository.location}-docker.pkg.dev/{package.name}"
     return Event(
-        int(call.now * 1000),
+        call.now_ms,
         action,
         repository.project_id,
         ARTIFACT_REGISTRY,

@@ -115,7 +115,7 @@ def delete_repository(connection: Connection, call: Call) -> Result:
 
 def build_deletion(call: Call) -> Deletion:
     """Returns what events say about the caller of a deletion."""
-    return Deletion(int(call.now * 1000), call.caller.member)
+    return Deletion(call.now_ms, call.caller.member)
 
 
 def finish_repository_operation(

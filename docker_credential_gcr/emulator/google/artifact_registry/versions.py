@@ -70,7 +70,7 @@ async def patch_version(call: Call) -> Result:
         current = artifact_images.find_details(connection, image).annotations
         changed = change_annotations(call, current, VERSION)
         if changed is not None:
-            artifact_images.annotate_version(connection, image, changed, now_ms=int(call.now * 1000))
+            artifact_images.annotate_version(connection, image, changed, now_ms=call.now_ms)
         return _format(connection, repository, _BASIC, get_version(connection, package, image.digest))
 
     return await call.services.database.write(work)

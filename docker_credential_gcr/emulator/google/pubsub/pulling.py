@@ -62,7 +62,7 @@ async def acknowledge(call: Call) -> Result:
 
     def work(connection: Connection) -> None:
         found = get_subscription(connection, call, _CONSUME)
-        now_ms = int(call.now * 1000)
+        now_ms = call.now_ms
         backlog.acknowledge(connection, found, ack_ids, now_ms=now_ms)
         subscriptions.use(connection, found, now_ms=now_ms)
 
@@ -81,7 +81,7 @@ async def modify_ack_deadline(call: Call) -> Result:
 
     def work(connection: Connection) -> None:
         found = get_subscription(connection, call, _CONSUME)
-        now_ms = int(call.now * 1000)
+        now_ms = call.now_ms
         backlog.extend(connection, found, ack_ids, deadline_ms=seconds * 1000, now_ms=now_ms)
         subscriptions.use(connection, found, now_ms=now_ms)
 
@@ -99,7 +99,7 @@ async def _deliver(call: Call, count: int) -> tuple[Subscription, list[Delivery]
             raise FailedPrecondition("The subscription is detached from its topic: it gets no messages.")
         if found.settings.get("pushConfig", {}).get("pushEndpoint"):
             raise FailedPrecondition("This method is not supported for this subscription type.")
-        now_ms = int(call.now * 1000)
+        now_ms = call.now_ms
         dropped = forward_dead_letters(connection, found, now_ms, services.bounds)
         subscriptions.use(connection, found, now_ms=now_ms)
         delivered = backlog.deliver(connection, found, count=count, size=MAX_SIZE, now_ms=now_ms)
@@ -127,7 +127,7 @@ async def _wait(call: Call, client: "asyncio.Future[Any]", until: float) -> bool
 
 def _may_deliver(connection: Connection, call: Call) -> bool:
     found = get_subscription(connection, call, _CONSUME)
-    now_ms = int(call.now * 1000)
+    now_ms = call.now_ms
     return (
         found.is_detached
         or backlog.has_due(connection, found, now_ms=now_ms)
@@ -137,7 +137,7 @@ def _may_deliver(connection: Connection, call: Call) -> bool:
 
 async def _undo(call: Call, subscription: Subscription, deliveries: list[Delivery]) -> None:
     """Takes deliveries back whose client has gone: the next pull gets them at once, and they do not count."""
-    now_ms = int(call.now * 1000)
+    now_ms = call.now_ms
     if deliveries:
         await call.services.database.write(
             lambda connection: backlog.undo(connection, subscription, deliveries, now_ms=now_ms),

@@ -48,7 +48,7 @@ async def create_subscription(call: Call) -> Result:
         topic = get_named_topic(connection, call, *topic_name, "pubsub.topics.attachSubscription")
         check_push_config(connection, call, settings)
         values = _find_dead_letter_topic(connection, call, settings)
-        now_ms = int(call.now * 1000)
+        now_ms = call.now_ms
         try:
             subscriptions.create(connection, project.id, subscription_id, topic.id, values, now_ms=now_ms)
         except AlreadyExists as error:
@@ -124,7 +124,7 @@ async def seek(call: Call) -> Result:
 
     def work(connection: Connection) -> None:
         found = get_subscription(connection, call, "pubsub.subscriptions.consume")
-        now_ms = int(call.now * 1000)
+        now_ms = call.now_ms
         backlog.seek(connection, found, instant_ms, now_ms=now_ms)
         subscriptions.use(connection, found, now_ms=now_ms)
 
@@ -165,7 +165,7 @@ async def _change(call: Call, change: Any) -> dict[str, Any]:
             check_push_config(connection, call, settings)
         if settings.get("deadLetterPolicy") != found.settings.get("deadLetterPolicy"):
             settings = _find_dead_letter_topic(connection, call, settings)
-        subscriptions.change(connection, found, settings, now_ms=int(call.now * 1000))
+        subscriptions.change(connection, found, settings, now_ms=call.now_ms)
         return format_subscription(get_subscription(connection, call, _UPDATE))
 
     return await call.services.database.write(work)

@@ -39,6 +39,11 @@ class Call:
         """Returns the current time of the emulator's clock, in seconds since the epoch."""
         return self.services.clock.now()
 
+    @property
+    def now_ms(self) -> int:
+        """Returns the same in milliseconds."""
+        return int(self.now * 1000)
+
 
 async def get_caller(request: Request, services: GoogleServices) -> Principal:
     """Returns the principal that sends the request. Raises NotAnAdministrator."""

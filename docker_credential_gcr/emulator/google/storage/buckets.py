@@ -115,7 +115,7 @@ def delete_bucket(connection: Connection, call: Call) -> Result:
     check_metageneration(call.query, bucket)
     if not storage_buckets.is_empty(connection, bucket):
         raise Conflict(NOT_EMPTY)
-    deletion = Deletion(int(call.now * 1000), call.caller.member)
+    deletion = Deletion(call.now_ms, call.caller.member)
     deletions.add_of_bucket(connection, deletion, bucket.id)
     storage_buckets.remove(connection, bucket.id)
     # A later bucket with the same name must not inherit the policy.

@@ -45,6 +45,8 @@ _SINCE = {
     **dict.fromkeys([schema.topics, schema.subscriptions, schema.messages, schema.backlog], _PUBSUB_REVISION),
     schema.webhooks: "0014",
     schema.deliveries: "0014",
+    schema.secrets: "0015",
+    schema.secret_versions: "0015",
 }
 _ADD_TOPICS = (
     "INSERT INTO topics (project, topic_id, settings) SELECT id, 'gcr', '{}' FROM projects "

@@ -61,6 +61,7 @@ def test_env_leads_googles_clients_to_the_emulator(run: Run) -> None:
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM": "http://localhost:5001/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS": "http://localhost:5001/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB": "http://localhost:5001/",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER": "http://localhost:5001/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE": "http://localhost:5001/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_STS": "http://localhost:5001/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": "http://localhost:5001/storage/v1/",

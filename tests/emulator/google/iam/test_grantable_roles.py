@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from docker_credential_gcr.emulator.database.projects import policies
-from docker_credential_gcr.emulator.google.app import ROUTES
+from docker_credential_gcr.emulator.google.routes import ROUTES
 from docker_credential_gcr.emulator.identity.policy import parse_policy
 from docker_credential_gcr.emulator.identity.roles import (
     BUCKET,
     PROJECT,
     REPOSITORY,
     ROLES,
+    SECRET,
     SERVICE_ACCOUNT,
     SUBSCRIPTION,
     TOPIC,
@@ -58,6 +59,7 @@ TAKEN = {
     | BASIC
     | CUSTOM,
     SUBSCRIPTION: OF_SUBSCRIPTIONS | BASIC | CUSTOM,
+    SECRET: {role for role in ROLES if role.startswith("roles/secretmanager.")} | BASIC | CUSTOM,
 }
 # route: (path, a role that is accepted, roles that are refused)
 ENDPOINTS = {
@@ -96,17 +98,24 @@ ENDPOINTS = {
         "roles/pubsub.subscriber",
         ["roles/resourcemanager.projectCreator", "roles/pubsub.publisher"],
     ),
+    "POST /v1/projects/{project}/secrets/{secret}:setIamPolicy": (
+        f"{PROJECTS}/secrets/password:setIamPolicy",
+        "roles/secretmanager.secretAccessor",
+        ["roles/resourcemanager.projectCreator", "roles/pubsub.publisher"],
+    ),
 }
 
 
 @pytest.fixture
 def settled(apis: Apis) -> Apis:
-    """Creates my-project with an account, a bucket, a repository, a topic and a subscription."""
+    """Creates my-project with an account, a bucket, a repository, a topic, a subscription and a secret."""
     apis.make_account("one")
     apis.call("POST", "/storage/v1/b?project=my-project", {"name": "bucket-of-mine"})
     apis.call("POST", f"{PROJECTS}/locations/us/repositories?repositoryId=images", {"format": "DOCKER"})
     apis.call("PUT", f"{PROJECTS}/topics/news", {})
     apis.call("PUT", f"{PROJECTS}/subscriptions/builds", {"topic": "projects/my-project/topics/news"})
+    secret = {"replication": {"automatic": {}}}
+    apis.call("POST", f"{PROJECTS}/secrets?secretId=password", secret)
     return apis
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from support.keys import make_certificate
 
-from docker_credential_gcr.emulator.google.app import ROUTES
+from docker_credential_gcr.emulator.google.routes import ROUTES
 
 Apis = Any
 Federation = Any
@@ -31,6 +31,8 @@ NAMES = {
     "tag": "v1",
     "topic": "news",
     "subscription": "builds",
+    "secret": "password",
+    "number": "1",
     "service": "containerregistry.googleapis.com",
     "operation": "none",
     "folder": "1",
@@ -47,6 +49,8 @@ POOLS = "/v1/projects/{project}/locations/global/workloadIdentityPools"
 IMAGES = "/v1/projects/{project}/locations/{location}/repositories/{repository}"
 TOPIC = "/v1/projects/{project}/topics/{topic}"
 SUBSCRIPTION = "/v1/projects/{project}/subscriptions/{subscription}"
+SECRET = "/v1/projects/{project}/secrets/{secret}"
+REPLICATED = {"replication": {"automatic": {}}}
 VERSION = "projects/my-project/locations/us/repositories/images/packages/app/versions/{digest}"
 # route: (query, body), if it needs any
 REQUESTS: dict[str, tuple[str, Any]] = {
@@ -94,6 +98,10 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     f"POST {SUBSCRIPTION}:modifyAckDeadline": ("", {"ackIds": ["MTox"]}),
     f"POST {SUBSCRIPTION}:seek": ("", {"time": "2026-01-01T00:00:00Z"}),
     f"POST {SUBSCRIPTION}:setIamPolicy": ("", POLICY),
+    "POST /v1/projects/{project}/secrets": ("secretId=other", REPLICATED),
+    f"PATCH {SECRET}": ("updateMask=labels", {"labels": {}}),
+    f"POST {SECRET}:addVersion": ("", {"payload": {"data": "YQ=="}}),
+    f"POST {SECRET}:setIamPolicy": ("", POLICY),
 }
 ASKED = {"permissions": ["resourcemanager.projects.get", "resourcemanager.projects.update"]}
 SEEN = {"permissions": ["resourcemanager.projects.get"]}
@@ -128,6 +136,7 @@ ANSWERED: dict[str, tuple[str, Any, int, Any]] = {
         200,
         {},
     ),
+    f"POST {SECRET}:testIamPermissions": ("", {"permissions": ["secretmanager.secrets.get"]}, 200, {}),
     "GET /storage/v1/b/{bucket}/iam/testPermissions": (
         "permissions=storage.buckets.get",
         None,
@@ -176,6 +185,9 @@ class Walk:
         apis.call("PUT", "/v1/projects/my-project/topics/news", {})
         topic = {"topic": "projects/my-project/topics/news"}
         apis.call("PUT", "/v1/projects/my-project/subscriptions/builds", topic)
+        apis.call("POST", "/v1/projects/my-project/secrets?secretId=password", REPLICATED)
+        payload = {"payload": {"data": "YQ=="}}
+        apis.call("POST", "/v1/projects/my-project/secrets/password:addVersion", payload)
         digest = apis.push(BUCKET, "my-project/app", b"layer")
         assert apis.push("us~my-project~images", "my-project/images/app", b"layer") == digest
         self._names = {

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.emulator.google.app import ROUTES
 from docker_credential_gcr.emulator.google.rest.message_schema import (
     MISSING,
     OUTPUT,
@@ -32,6 +31,7 @@ from docker_credential_gcr.emulator.google.rest.request_messages import (
     TAG,
     VERSION,
 )
+from docker_credential_gcr.emulator.google.routes import ROUTES
 
 Apis = Any
 
@@ -259,7 +259,7 @@ def fill(path: str) -> str:
         {
             **dict.fromkeys(("key", "pool", "provider", "service", "repository"), "x"),
             **dict.fromkeys(("package", "tag", "version", "operation", "image"), "x"),
-            **dict.fromkeys(("topic", "subscription"), "x"),
+            **dict.fromkeys(("topic", "subscription", "secret", "number"), "x"),
             **dict.fromkeys(("folder", "organization"), "1"),
             **names,
         }

@@ -1,0 +1,1 @@
+"""Secret Manager's API, secretmanager.googleapis.com, v1."""
