@@ -53,8 +53,13 @@ def foreign_realm() -> Iterator[str]:
         thread.join()
 
 
-def test_try_installs_then_pushes_and_pulls_and_says_the_digest(environ: dict[str, str]) -> None:
-    done = _run("try", "--client", "builtin", environ=environ)
+def test_d17_try_installs_then_pushes_and_pulls_and_says_the_digest_where_tmpdir_has_a_space(
+    environ: dict[str, str],
+) -> None:
+    directory = Path(environ["TMPDIR"], "my files")
+    directory.mkdir()
+
+    done = _run("try", "--client", "builtin", environ=environ | {"TMPDIR": str(directory)})
 
     assert (done.returncode, done.stderr) == (0, "")
     worked, following = done.stdout.splitlines()[-2:]
@@ -62,17 +67,6 @@ def test_try_installs_then_pushes_and_pulls_and_says_the_digest(environ: dict[st
         r"# \d+ s: it worked: sha256:[0-9a-f]{64} was pushed and pulled, and a viewer was refused", worked
     )
     assert following == '# next: README.md, "The emulator in a minute"'
-    assert _find_processes(environ["TMPDIR"]) == []
-
-
-def test_d17_try_works_where_tmpdir_has_a_space(environ: dict[str, str]) -> None:
-    directory = Path(environ["TMPDIR"], "my files")
-    directory.mkdir()
-
-    done = _run("try", "--client", "builtin", environ=environ | {"TMPDIR": str(directory)})
-
-    assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r": it worked: sha256:[0-9a-f]{64} was pushed and pulled", done.stdout)
     assert _find_processes(re.findall("^export WORK=(.*)", done.stdout, re.MULTILINE)[0]) == []
     directory.rmdir()
 

@@ -127,14 +127,14 @@ def serve(settings: "Settings") -> Iterator["ReadyDocument"]:
 @contextmanager
 def open_database(path: Path) -> Iterator["Database"]:
     """Opens a database without rows for the block, in a file of that path; with PostgreSQL a common one."""
-    from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
+    from support.sqlite_files import open_new
 
     if DATABASE:
         database = _open_common_database()
         database.write_now(_delete_rows)
         yield database
         return
-    with closing(SqliteDatabase(path)) as database:
+    with closing(open_new(path)) as database:
         yield database
 
 

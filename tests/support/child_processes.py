@@ -71,10 +71,12 @@ def list_children(pid: int | str = "self") -> dict[int, str]:
 
 
 def _list_numbers(pid: int | str) -> list[int]:
+    # Without pathlib, because each test asks twice: a glob takes twice as long.
     found: list[int] = []
-    for file in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):  # a thread, or the process, has ended
-            found += map(int, file.read_text().split())
+    with suppress(OSError):  # a thread, or the process, has ended
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with suppress(OSError), open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                found += map(int, file.read().split())
     return found
 
 

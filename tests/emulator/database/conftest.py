@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from support.servers.postgresql import NEEDS
+from support.sqlite_files import open_new
 
 from docker_credential_gcr.emulator.database.engine.database import Database
-from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.projects import projects
 from docker_credential_gcr.emulator.database.projects.projects import Project
 
@@ -16,7 +16,7 @@ from docker_credential_gcr.emulator.database.projects.projects import Project
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=NEEDS)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     if request.param == "sqlite":
-        with closing(SqliteDatabase(tmp_path / "emulator.db")) as database:
+        with closing(open_new(tmp_path / "emulator.db")) as database:
             yield database
         return
     # psycopg is in the extra `scale` alone.
