@@ -2,6 +2,7 @@
 
 import fcntl
 import functools
+import json
 import os
 import shutil
 import signal
@@ -62,6 +63,8 @@ shutil.rmtree(package / "emulator")
 (package / "pytest_controls.py").unlink()
 """
 CLIENT_TESTS = "tests/clients"
+# CI's commit, by which long tests take turns: tests/support/turns.py.
+TURN = "GCR_TEST_TURN"
 # The services behind the emulators of --scale, if the caller names no others.
 SCALE = {"GCR_TEST_DATABASE": "postgresql", "GCR_TEST_STORAGE": "seaweedfs"}
 # For --long: kills of servers, changes at one server that others show, seconds without a service.
@@ -104,6 +107,9 @@ def check(session: nox.Session) -> None:
 @nox.session
 def test(session: nox.Session) -> None:
     """Runs the tests that the arguments name; without a path also the helper's on each other Python."""
+    if "--clients" in session.posargs:
+        _run_clients(session)
+        return
     options = [option for option in session.posargs if option not in ("--needs", "--scale", "--long")]
     chosen = any((CHECKOUT / option.partition("::")[0]).exists() for option in options if option)
     if "--scale" in session.posargs:
@@ -119,7 +125,7 @@ def test(session: nox.Session) -> None:
         _run_tests(session, needed, *tests, *marked, *options, locks=("dev", "test-scale"))
     else:
         _run_tests(session, {}, *tests, *options)
-    for version in () if chosen else OTHERS:
+    for version in () if chosen else _choose_pythons():
         session.notify(f"helper-{version}", options)
 
 
@@ -130,23 +136,6 @@ def helper(session: nox.Session) -> None:
     _install_wheel(session)
     session.run("python", "-I", "-c", REMOVE_EMULATOR)
     _run_pytest(session, {}, "-p", "no:gcr_emulator", *HELPER_TESTS, *session.posargs)
-
-
-@nox.session
-def clients(session: nox.Session) -> None:
-    """Runs the tests with real clients, with --long also large clients."""
-    options = [option for option in session.posargs if option != "--long"]
-    chosen = any(CLIENT_TESTS in option for option in options)
-    session.log("install the clients from PyPI and npm into .nox/index-clients/")
-    with _stop_at_a_failure(session):
-        installed = install_clients(long="--long" in session.posargs)
-    handed = {CLIENTS_VARIABLE: str(installed)}
-    tests = (*options, *(() if chosen else (CLIENT_TESTS,)))
-    _run_tests(session, handed, *tests)
-    if "--long" in session.posargs:
-        session.log("the same against three emulators that share PostgreSQL and an object store")
-        shared = {**handed, **_scale_environ(SCALE), "GCR_TEST_REPLICAS": "3"}
-        _run_tests(session, shared, *tests, locks=("dev", "test-scale"))
 
 
 @nox.session
@@ -191,6 +180,30 @@ def lock(session: nox.Session) -> None:
         )  # fmt: skip
 
 
+def _run_clients(session: nox.Session) -> None:
+    """Runs the tests with real clients, with --long also large clients."""
+    options = [option for option in session.posargs if option not in ("--clients", "--long")]
+    chosen = any(CLIENT_TESTS in option for option in options)
+    session.log("install the clients from PyPI and npm into .nox/index-clients/")
+    with _stop_at_a_failure(session):
+        installed = install_clients(long="--long" in session.posargs)
+    handed = {CLIENTS_VARIABLE: str(installed)}
+    tests = (*options, *(() if chosen else (CLIENT_TESTS,)))
+    _run_tests(session, handed, *tests)
+    if "--long" in session.posargs:
+        session.log("the same against three emulators that share PostgreSQL and an object store")
+        shared = {**handed, **_scale_environ(SCALE), "GCR_TEST_REPLICAS": "3"}
+        _run_tests(session, shared, *tests, locks=("dev", "test-scale"))
+
+
+def _choose_pythons() -> Sequence[str]:
+    """Returns the other Pythons; in CI one that is installed, another for each commit."""
+    installed = [version for version in OTHERS if shutil.which(f"python{version}")]
+    if not os.environ.get(TURN) or not installed:
+        return OTHERS
+    return (installed[int(os.environ[TURN], 16) % len(installed)],)
+
+
 def _choose_scale_tests(*, is_long: bool) -> tuple[str, ...]:
     """Returns all tests of --scale, or the part for this commit."""
     if is_long:
@@ -211,12 +224,7 @@ def _run_tests(
 ) -> None:
     """Installs the wheel and all locked packages, and runs pytest without a package index."""
     wheels = f"{NOX}/wheels"
-    files = (word for name in locks for word in ("--requirement", str(find_lock(name))))
-    lock = ("--require-hashes", *files)
-    session.log("install the locked packages, and keep their archives for the tests that install")
-    with _stop_at_a_failure(session):
-        run([sys.executable, "-m", "pip", "download", "--dest", wheels, *lock])
-    _try_install(session, "--no-index", "--find-links", wheels, *lock)
+    _install_and_keep(session, wheels, locks)
     sdist, wheel = _install_wheel(session)
     offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     offline |= {"NOX_DEFAULT_VENV_BACKEND": "venv"}  # uv reads none of these
@@ -224,11 +232,29 @@ def _run_tests(
     _run_pytest(session, built | offline | dict(handed), *arguments)
 
 
+def _install_and_keep(session: nox.Session, wheels: str, locks: Sequence[str]) -> None:
+    """Installs the locked packages, and keeps their archives for the tests that install."""
+    texts = [find_lock(name).read_text(encoding="utf-8") for name in locks]
+    stamp = Path(session.virtualenv.location, "installed.json")
+    if stamp.is_file() and Path(wheels).is_dir():
+        present = json.loads(stamp.read_text(encoding="utf-8"))
+        if set(texts) <= set(present):
+            return
+    session.log("install the locked packages, and keep their archives for the tests that install")
+    lock = ["--require-hashes", *(word for name in locks for word in ("--requirement", str(find_lock(name))))]
+    stamp.unlink(missing_ok=True)
+    with _stop_at_a_failure(session):
+        run([sys.executable, "-m", "pip", "download", "--dest", wheels, *lock])
+    _try_install(session, "--no-index", "--find-links", wheels, *lock)
+    stamp.write_text(json.dumps(texts), encoding="utf-8")
+
+
 def _run_pytest(session: nox.Session, handed: Mapping[str, str], *arguments: str) -> None:
     given = {name: value for name, value in os.environ.items() if name.startswith("GCR_TEST_")}
     with _isolated(session) as environ:
         options = ["-c", "setup.cfg", "-o", f"cache_dir={session.virtualenv.location}/pytest"]
         options += ["--basetemp", f"{environ['HOME']}/pytest", "--numprocesses", "auto", "--dist", "loadfile"]
+        options += ["--no-loadscope-reorder"]  # tests/conftest.py orders the files
         # Not `python -m pytest`, which would import the checkout instead of the installed package.
         session.run(
             "pytest", *options, *arguments, env={**environ, **given, **handed}, include_outer_env=False,

@@ -16,6 +16,7 @@ from support import backing_services
 from support.child_processes import OF_THE_SESSION, end, list_children
 from support.keys import format_private
 from support.serve_arguments import SERVE_ARGUMENTS, serving, serving_replicas
+from support.turns import order_files, take_turns
 
 pytest_plugins = (
     "support.streams",
@@ -55,6 +56,13 @@ def pytest_configure() -> None:
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
     pass
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the long tests that another commit runs, and puts others to the front of a worker's tests."""
+    take_turns(config, items)
+    if hasattr(config, "workerinput"):
+        order_files(items)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -6,15 +6,25 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.checkout import ROOT, TESTS
 from support.child_processes import LIMIT_S, await_end, running
+from support.turns import order_files
 
 IGNORED = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM]
 
+# Plugins of no test here, which take half of the time of a run.
+WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio")
 # What stands behind the emulator, whatever the outer run has.
-DEFAULTS = {"GCR_TEST_SERVE": "", "GCR_TEST_DATABASE": "", "GCR_TEST_STORAGE": "", "GCR_TEST_REPLICAS": "1"}
+DEFAULTS = {
+    "GCR_TEST_SERVE": "",
+    "GCR_TEST_DATABASE": "",
+    "GCR_TEST_STORAGE": "",
+    "GCR_TEST_REPLICAS": "1",
+    "GCR_TEST_TURN": "",
+}
 
 Run = Callable[..., tuple[list[str], str]]
 
@@ -26,7 +36,7 @@ def run(tmp_path: Path) -> Run:
     def run(module: str, *arguments: str, **environ: str) -> tuple[list[str], str]:
         (tmp_path / "test_it.py").write_text(f"import os, pytest, signal, subprocess, sys\n{module}")
         command = [sys.executable, "-B", "-m", "pytest", "-c", str(ROOT / "setup.cfg")]
-        command += ["--rootdir", str(tmp_path), "-p", "no:cacheprovider", "-p", "conftest", "-q"]
+        command += ["--rootdir", str(tmp_path), *WITHOUT, "-p", "conftest", "-q"]
         command += ["--basetemp", str(tmp_path / "temporary"), *arguments, "test_it.py"]
         done = subprocess.run(
             command,
@@ -52,27 +62,23 @@ def ignoring() -> Iterator[None]:
 
 
 NEEDING = '@pytest.mark.needs("sh", "{}")\ndef test_it(): pass\n'
+REMEDIES = {
+    "no-such-program": "apt-get install no-such-program",
+    **dict.fromkeys(("nsenter", "pivot_root", "setpriv", "unshare"), "apt-get install util-linux"),
+    "gcloud": "https://cloud.google.com/sdk/docs/install",
+}
 
 
-@pytest.mark.parametrize(
-    ("program", "command"),
-    [
-        ("no-such-program", "apt-get install no-such-program"),
-        *((name, "apt-get install util-linux") for name in ("nsenter", "pivot_root", "setpriv", "unshare")),
-        ("gcloud", "https://cloud.google.com/sdk/docs/install"),
-    ],
-)
-def test_d29_a_test_without_its_program_is_skipped_with_what_installs_it(
-    run: Run, tmp_path: Path, program: str, command: str
-) -> None:
+def test_d29_a_test_without_its_program_is_skipped_with_what_installs_it(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/sh").symlink_to("/bin/sh")
+    tests = (NEEDING.replace("test_it", f"test_{n}").format(name) for n, name in enumerate(REMEDIES))
 
-    summary, _ = run(NEEDING.format(program), PATH=str(tmp_path / "bin"))
+    summary, _ = run("".join(tests), PATH=str(tmp_path / "bin"))
 
-    reason = f"{program} is not installed: {command}"
-    assert [line.partition(": ")[2] for line in summary] == [reason]
-    assert summary[0].startswith("SKIPPED [1] ")
+    reasons = [f"{program} is not installed: {command}" for program, command in REMEDIES.items()]
+    assert [line.partition(": ")[2] for line in summary] == reasons
+    assert [line for line in summary if not line.startswith("SKIPPED [1] ")] == []
 
 
 def test_d29_where_all_is_needed_it_fails(run: Run) -> None:
@@ -107,7 +113,7 @@ def test_in_each_folder_of_the_helper_a_test_with_an_emulator_is_skipped_without
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['granian'] = None\n")
     command = [sys.executable, "-B", "-m", "pytest", "-c", str(ROOT / "setup.cfg"), "-q"]
-    command += ["-p", "no:cacheprovider", "--basetemp", str(tmp_path / "temporary")]
+    command += [*WITHOUT, "--basetemp", str(tmp_path / "temporary")]
     command += [str(ROOT / name) for name in WITH_EMULATOR]
 
     done = subprocess.run(
@@ -163,22 +169,30 @@ def test_tests_run_in_an_empty_directory_and_are_named_as_from_where_pytest_was_
 
 
 LEAVING = """
-def test_it():
-    process = subprocess.Popen(["sh", "-c", "sleep 4711 & echo $! $$ >PLACE; wait"])
-    while not os.path.exists("PLACE") or not open("PLACE").read(): os.sched_yield()
-    END
+from pathlib import Path
+
+@pytest.mark.parametrize("end", ["passes", "fails", "hangs"])
+def test_it(end):
+    process = subprocess.Popen(["sh", "-c", f"sleep 4711 & echo $! $$ >PLACE/{end}; wait"])
+    told = Path("PLACE", end)
+    while not told.exists() or not told.read_text(): os.sched_yield()
+    assert end != "fails"
+    if end == "hangs": signal.pause()
 """
 
 
-@pytest.mark.parametrize("end", ["pass", "assert False", "signal.pause()"], ids=["passes", "fails", "hangs"])
-def test_what_a_test_leaves_running_is_ended_and_named(run: Run, tmp_path: Path, end: str) -> None:
+def test_what_a_test_leaves_running_is_ended_and_named(run: Run, tmp_path: Path) -> None:
     place = tmp_path / "pids"
+    place.mkdir()
 
-    summary, _ = run(LEAVING.replace("PLACE", str(place)).replace("END", end), "--timeout", "1")
+    summary, _ = run(LEAVING.replace("PLACE", str(place)), "--timeout", "1")
 
-    (named,) = (line for line in summary if line.startswith("ERROR"))
-    assert named.startswith("ERROR test_it.py::test_it - AssertionError: the test left processes behind: {")
-    await_end(*map(int, place.read_text().split()))
+    named = [line.partition(" {")[0] for line in summary if line.startswith("ERROR")]
+    assert named == [
+        f"ERROR test_it.py::test_it[{end}] - AssertionError: the test left processes behind:"
+        for end in ("passes", "fails", "hangs")
+    ]
+    await_end(*(int(pid) for file in place.iterdir() for pid in file.read_text().split()))
 
 
 def test_a_program_is_ended_with_its_block_though_it_ignores_signals() -> None:
@@ -235,3 +249,49 @@ def test_gcr_test_database_puts_postgresql_behind_the_emulator_and_skips_what_ne
         "only with SQLite there is a file: run without GCR_TEST_DATABASE"
     ], said
     assert "1 passed, 1 skipped" in said
+
+
+LONG = """
+@pytest.mark.in_turn
+@pytest.mark.parametrize("number", range(20))
+def test_long(number): pass
+
+@pytest.mark.in_turn("one unit")
+@pytest.mark.parametrize("number", range(5))
+def test_unit(number): pass
+
+def test_short(): pass
+"""
+
+
+def test_long_tests_take_turns_by_the_commit_and_others_are_always_run(run: Run) -> None:
+    def collect(turn: str) -> set[str]:
+        _, said = run(LONG, "--collect-only", GCR_TEST_TURN=turn)
+        return {line.partition("::")[2] for line in said.splitlines() if "::" in line}
+
+    every, turns = collect(""), [collect(f"{'0' * 39}{turn}") for turn in range(3)]
+
+    assert len(every) == 26
+    assert set.union(*turns) == every
+    assert sum(map(len, turns)) == 28  # the short one three times
+    assert all(len(turn) > 1 for turn in turns)
+    assert sorted(sum("test_unit" in name for name in turn) for turn in turns) == [0, 0, 5]
+
+
+class Item:
+    """What `order_files` asks of a test."""
+
+    def __init__(self, path: str, *, is_long: bool = False) -> None:
+        self.path = path
+        self._marker = object() if is_long else None
+
+    def get_closest_marker(self, _name: str) -> object:
+        return self._marker
+
+
+def test_files_with_long_tests_come_first_and_then_those_with_many() -> None:
+    items: list[Any] = [Item("few"), *(Item("many") for _ in range(3)), Item("long", is_long=True)]
+
+    order_files(items)
+
+    assert [item.path for item in items] == ["long", "many", "many", "many", "few"]

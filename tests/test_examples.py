@@ -138,6 +138,7 @@ def test_every_example_has_a_test() -> None:
     assert {path.name for path in EXAMPLES.glob("*.yml")} - of_several_servers == PUSHED.keys()
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("example", sorted(PUSHED))
 def test_d01_an_example_installs_what_it_pins_pushes_and_leaves_no_key(
     example: str, sandbox: Sandbox
@@ -149,6 +150,7 @@ def test_d01_an_example_installs_what_it_pins_pushes_and_leaves_no_key(
     assert sandbox.find_private_keys() == []
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("example", ["github-workflow.yml", "gitlab-artifact-registry.yml"])
 def test_a_refused_push_fails_the_job_which_still_removes_its_key(example: str, sandbox: Sandbox) -> None:
     done = sandbox.run(example, role="roles/viewer")
@@ -159,6 +161,7 @@ def test_a_refused_push_fails_the_job_which_still_removes_its_key(example: str, 
     assert sandbox.find_private_keys() == []
 
 
+@pytest.mark.in_turn
 def test_d01_another_wheel_than_the_pinned_one_is_not_installed(sandbox: Sandbox) -> None:
     (wheel,) = (sandbox.checkout / FOLDER).glob("*.whl")
     wheel.write_bytes(wheel.read_bytes() + b"\n")

@@ -10,6 +10,7 @@ import pytest
 from support.checkout import SCRIPTS
 
 pytestmark = [
+    pytest.mark.in_turn,
     pytest.mark.needs_root("make a clean system"),
     pytest.mark.needs("unshare", "pivot_root", "setpriv", "git"),
 ]

@@ -99,6 +99,7 @@ def test_the_other_programs_and_the_plugins_are_entry_points(wheel: zipfile.ZipF
     }
 
 
+@pytest.mark.in_turn
 def test_d17_the_helper_can_be_started_in_a_path_with_a_space_after_its_launcher_was_mended(
     distributions: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -130,6 +131,7 @@ def test_d14_the_sdist_holds_the_whole_checkout(distributions: tuple[Path, Path]
     assert names - made == checkout
 
 
+@pytest.mark.in_turn
 def test_d20_a_second_install_from_a_checkout_holds_no_module_that_was_removed(tmp_path: Path) -> None:
     checkout = copy_checkout(tmp_path / "checkout")
     before = {path.name for path in checkout.iterdir()}
@@ -187,6 +189,7 @@ def test_the_readme_is_the_description(metadata: Message) -> None:
     assert str(metadata.get_payload()).strip() == (ROOT / "README.md").read_text(encoding="utf-8").strip()
 
 
+@pytest.mark.in_turn("an install without extras")
 def test_an_install_without_extras_gives_a_helper_that_runs(programs: Path) -> None:
     done = _try([programs / "docker-credential-gcr", "version"])
 
@@ -194,6 +197,7 @@ def test_an_install_without_extras_gives_a_helper_that_runs(programs: Path) -> N
     assert re.fullmatch(rf"docker-credential-gcr \(.+\) {re.escape(__version__)}\n", done.stdout)
 
 
+@pytest.mark.in_turn("an install without extras")
 def test_an_install_without_extras_says_which_one_the_emulator_needs(programs: Path) -> None:
     done = _try([programs / "gcr-emulator", "serve", "--port", "0"])
 

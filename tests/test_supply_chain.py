@@ -142,6 +142,7 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [directory / f"{NAME}.tar.gz", directory / f"{NAME}-py3-none-any.whl"]
 
 
+@pytest.mark.in_turn("a release")
 def test_the_same_sources_give_the_same_bytes_anywhere(release: Path, distributions: list[Path]) -> None:
     assert {path.name: path.read_bytes() == (release / path.name).read_bytes() for path in distributions} == {
         f"{NAME}.tar.gz": True,
@@ -149,6 +150,7 @@ def test_the_same_sources_give_the_same_bytes_anywhere(release: Path, distributi
     }
 
 
+@pytest.mark.in_turn("a release")
 def test_a_release_is_four_files_with_their_checksums(release: Path) -> None:
     files = {f"{NAME}.tar.gz", f"{NAME}-py3-none-any.whl", BILL, "requirements.txt"}
 
@@ -163,6 +165,7 @@ def test_a_release_is_four_files_with_their_checksums(release: Path) -> None:
     )
 
 
+@pytest.mark.in_turn("a release")
 def test_d01_a_release_installs_by_its_hashes_alone(release: Path, tmp_path: Path) -> None:
     python = tmp_path / "environment" / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "environment"], check=True)
@@ -176,6 +179,7 @@ def test_d01_a_release_installs_by_its_hashes_alone(release: Path, tmp_path: Pat
     assert (done.returncode, done.stdout.split()[-1]) == (0, __version__)
 
 
+@pytest.mark.in_turn("a release")
 def test_d01_the_requirements_of_a_release_hold_its_own_wheel_and_the_locked_versions(release: Path) -> None:
     wheel = hashlib.sha256((release / f"{NAME}-py3-none-any.whl").read_bytes()).hexdigest()
     own, *rest = (release / "requirements.txt").read_text(encoding="utf-8").splitlines(keepends=True)
@@ -190,6 +194,7 @@ def bill(release: Path) -> Any:
     return json.loads((release / BILL).read_text(encoding="utf-8"))
 
 
+@pytest.mark.in_turn("a release")
 def test_the_bill_of_materials_lists_what_is_installed_and_nothing_else(bill: Any) -> None:
     root = bill["metadata"]["component"]
     locked = read_lock("run")
@@ -205,12 +210,14 @@ def test_the_bill_of_materials_lists_what_is_installed_and_nothing_else(bill: An
     assert [item["name"] for item in listed.values() if not item["purl"].startswith("pkg:pypi/")] == []
 
 
+@pytest.mark.in_turn("a release")
 def test_the_bill_of_materials_knows_what_depends_on_what(bill: Any) -> None:
     (needs,) = [item["dependsOn"] for item in bill["dependencies"] if item["ref"] == "root-component"]
 
     assert {need.partition("==")[0] for need in needs} >= {"click", "google-auth", "keyring", "requests"}
 
 
+@pytest.mark.in_turn("a release")
 def test_the_bill_of_materials_tells_nothing_of_where_and_when(bill: Any, release: Path) -> None:
     text = json.dumps(bill)
 

@@ -146,6 +146,7 @@ def test_layers_in_zstd_are_pushed_and_pulled(podman, skopeo, layer: Path, repos
     ]
 
 
+@pytest.mark.in_turn
 def test_500_mb_in_ten_layers_go_up_and_come_down(
     one_docker, skopeo, place: Path, image_maker: ModuleType, repository: str
 ) -> None:

@@ -14,6 +14,8 @@ from support.registry_client import RegistryClient
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
+pytestmark = pytest.mark.in_turn
+
 Ask = Callable[..., Any]
 HOST = "europe-west1-docker.pkg.dev"
 LOCATION = "projects/my-project/locations/europe-west1"

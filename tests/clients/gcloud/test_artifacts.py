@@ -11,6 +11,8 @@ from clients.command import Client
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
+pytestmark = pytest.mark.in_turn
+
 Ask = Callable[..., Any]
 HOST = "europe-west1-docker.pkg.dev"
 WHERE = "--location=europe-west1"

@@ -11,6 +11,8 @@ from clients.refusals import MAY_NOT_PUSH
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
+pytestmark = pytest.mark.in_turn
+
 ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 # The scopes that gcloud requests by default, in the order in which the emulator returns them.

@@ -11,6 +11,8 @@ from clients.command import Client
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
+pytestmark = pytest.mark.in_turn
+
 Gcloud = Callable[..., str]
 ISSUER = "https://issuer.example"
 WHERE = ("--location=global", "--workload-identity-pool=outside")

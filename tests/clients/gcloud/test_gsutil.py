@@ -5,6 +5,8 @@ import json
 import pytest
 from clients.gcloud.google_cloud import GoogleCloud
 
+pytestmark = pytest.mark.in_turn
+
 BUCKET = "artifacts.my-project.appspot.com"
 URL = f"gs://{BUCKET}"
 APP = "gcr.io/my-project/app:v1"

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from clients.gcloud.google_cloud import DOMAIN_PROJECT, GoogleCloud
 
+pytestmark = pytest.mark.in_turn
+
 IMAGES = ("gcloud", "container", "images")
 APP = "gcr.io/my-project/app"
 IMPLICIT = (

@@ -17,6 +17,8 @@ from clients.gcloud.google_cloud import GoogleCloud, skip_without_google_cloud
 from support.checkout import DOCS, SCRIPTS, TESTS
 from support.pages import read_commands
 
+pytestmark = pytest.mark.in_turn
+
 STORY_S = 600
 OLD, GONE, SOURCE, TARGET = "old-project", "gone-project", "source-project", "target-project"
 PRINT_RIGHTS = ("gcloud", "beta", "artifacts", "docker", "upgrade", "print-iam-policy", "gcr.io")

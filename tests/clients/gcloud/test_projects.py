@@ -5,9 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from clients.command import Client
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
+
+pytestmark = pytest.mark.in_turn
 
 Ask = Callable[..., Any]
 ACCOUNT = "ci@my-project.iam.gserviceaccount.com"

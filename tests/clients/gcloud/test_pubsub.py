@@ -13,6 +13,8 @@ from support.servers.push_receiver import PushReceiver
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
+pytestmark = pytest.mark.in_turn
+
 Ask = Callable[..., Any]
 TOPICS, SUBSCRIPTIONS = ("pubsub", "topics"), ("pubsub", "subscriptions")
 MEMBER, PUBLISHER = "user:ada@example.com", "roles/pubsub.publisher"

@@ -20,6 +20,8 @@ from support.servers import postgresql
 from support.servers import seaweedfs as stores
 from support.servers.seaweedfs import SeaweedFs
 
+pytestmark = pytest.mark.in_turn
+
 PROGRAMS = Path(sys.executable).parent
 PAGE, UPKEEP = DOCS / "scaling.md", DOCS / "scaling-upkeep.md"
 BUCKET = "registry-images"

@@ -18,7 +18,7 @@ from docker_credential_gcr.emulator.database import schema
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
-pytestmark = [NEEDS_POSTGRESQL, NEEDS_SEAWEEDFS]
+pytestmark = [NEEDS_POSTGRESQL, NEEDS_SEAWEEDFS, pytest.mark.in_turn]
 REPOSITORY = "my-project/app"
 LARGE = b"large layer " * 10_000
 KILLED = -9

@@ -155,6 +155,7 @@ def test_every_point_has_a_scenario():
     assert {*SCENARIOS, *STARTS, *REBUILDS, *MOVES, "snapshot-written"} == set(POINTS)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("point", SCENARIOS)
 def test_t20_crash_loses_nothing_and_its_repetition_succeeds(
     make_server, data, editor, find_kinds, check_sound, point
@@ -178,6 +179,7 @@ def test_t20_crash_loses_nothing_and_its_repetition_succeeds(
 COPIES = ["piece-doomed", "piece-written", "blob-committed", "copy-written", "copy-committed"]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("point", COPIES)
 def test_t20_crash_in_a_copy_leaves_a_whole_image_or_none(
     make_server, data, editor, find_kinds, check_sound, point
@@ -207,6 +209,7 @@ CANCELS = ["pieces-condemned", "pieces-deleted"]
 CHUNKS = ["piece-doomed", "piece-written", "upload-written", "upload-moved"]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("point", CHUNKS)
 @pytest.mark.parametrize("first", [b"few bytes", LARGE], ids=["row", "piece"])
 def test_t20_crash_in_a_chunk_keeps_what_was_acknowledged_of_the_upload(

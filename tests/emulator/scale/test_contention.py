@@ -15,7 +15,7 @@ from support.servers.seaweedfs import SeaweedFs
 
 from .deployment import NEEDS, PROJECT, SERVERS, Balanced, Deployment, running_deployment
 
-pytestmark = NEEDS
+pytestmark = [NEEDS, pytest.mark.in_turn(__name__)]
 
 CLIENTS = 50
 SHARED, LARGE = b"the blob that all clients push", os.urandom(100_000)

@@ -19,7 +19,7 @@ from support.servers.seaweedfs import SeaweedFs
 from .deployment import NEEDS, PROJECT, SERVERS, Deployment, running_deployment
 from .probes import Probing, make_probes
 
-pytestmark = NEEDS
+pytestmark = [NEEDS, pytest.mark.in_turn(__name__)]
 
 DOWN_S = float(os.environ.get("GCR_TEST_DOWN_S", "2"))
 

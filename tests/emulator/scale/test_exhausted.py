@@ -25,7 +25,7 @@ from support.servers.seaweedfs import SeaweedFs
 from .deployment import NEEDS, PROJECT, SERVERS, Balanced, Deployment, running_deployment
 from .test_contention import make_manifest
 
-pytestmark = NEEDS
+pytestmark = [NEEDS, pytest.mark.in_turn]
 
 REPOSITORY = f"{PROJECT}/app"
 KIB = 1024

@@ -25,7 +25,7 @@ from .deployment import NEEDS, SERVERS, Balanced, Deployment, running_deployment
 from .load import Image, Load, check_image, collect
 from .pieces import find_differences, list_objects, read_rows
 
-pytestmark = NEEDS
+pytestmark = [NEEDS, pytest.mark.in_turn]
 
 KILLS = int(os.environ.get("GCR_TEST_KILLS", "12"))
 SEED = os.environ.get("GCR_TEST_SEED", "a")

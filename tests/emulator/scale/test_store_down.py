@@ -24,7 +24,7 @@ from .load import collect
 from .pieces import list_objects, open_bucket, read_rows
 from .probes import Probing, make_probes
 
-pytestmark = NEEDS
+pytestmark = [NEEDS, pytest.mark.in_turn(__name__)]
 
 DOWN_S = float(os.environ.get("GCR_TEST_DOWN_S", "2"))
 # A request is refused within ten seconds on a machine with nothing else to do.

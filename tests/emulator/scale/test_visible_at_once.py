@@ -23,7 +23,7 @@ from .deployment import NEEDS, PROJECT, SERVERS, Deployment, Server, running_dep
 
 PUSHES = int(os.environ.get("GCR_TEST_ROUNDS", "500"))
 ROUNDS = PUSHES // 5
-pytestmark = [NEEDS, pytest.mark.timeout(120 + ROUNDS)]
+pytestmark = [NEEDS, pytest.mark.in_turn(__name__), pytest.mark.timeout(120 + ROUNDS)]
 # Tags that are pushed at the same time, each by its own client.
 CLIENTS = 4
 CONFIG_BYTES = b"{}"

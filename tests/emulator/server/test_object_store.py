@@ -13,7 +13,7 @@ from support.servers.loopback import serving
 from support.servers.postgresql import NEEDS
 from support.servers.s3_stub import S3Stub
 
-pytestmark = NEEDS
+pytestmark = [NEEDS, pytest.mark.in_turn]
 
 REPOSITORY = "my-project/app"
 SMALL = os.urandom(1000)

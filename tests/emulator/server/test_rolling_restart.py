@@ -13,7 +13,7 @@ from support.registry_client import RegistryClient
 from support.servers.emulators import Replicas, running_replicas
 from support.servers.postgresql import NEEDS, running_cluster
 
-pytestmark = NEEDS
+pytestmark = [NEEDS, pytest.mark.in_turn]
 CLIENTS = 3
 NAME = "my-project/app"
 

@@ -14,7 +14,7 @@ from support.registry_client import RegistryClient
 from support.servers.emulators import Replicas, running_replicas
 from support.servers.postgresql import NEEDS, Cluster, running_cluster
 
-pytestmark = NEEDS
+pytestmark = [NEEDS, pytest.mark.in_turn]
 CLIENTS = 50
 NAME = "my-project/app"
 TAGS = [f"v{number}" for number in range(8)]

@@ -17,6 +17,7 @@ _spec = importlib.util.spec_from_file_location("specification", _path)
 _module = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_module)
 globals().update({name: value for name, value in vars(_module).items() if not name.startswith("_")})
+pytestmark = pytest.mark.in_turn
 
 
 class Http2Session:

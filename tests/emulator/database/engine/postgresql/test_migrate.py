@@ -20,7 +20,7 @@ from docker_credential_gcr.emulator.database.engine.postgresql.sessions import L
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
-pytestmark = NEEDS
+pytestmark = [NEEDS, pytest.mark.in_turn]
 REPOSITORY = "my-project/app"
 # Adds what the next version would need: columns of tables that each pull and push use, and an index.
 REVISION = """
