@@ -14,6 +14,7 @@ from docker_credential_gcr.emulator.identity.administrators import (
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential, KeyOfDeletedProject
 from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, OPERATOR, Principal
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken, RegistryGrant
+from docker_credential_gcr.emulator.oci.token_auth import DELETE, PUSH
 from docker_credential_gcr.emulator.registry.dialects.challenges import format_repository_challenge
 from docker_credential_gcr.emulator.registry.dialects.dialect import find_dialect, find_site_dialect
 from docker_credential_gcr.emulator.request_context import note_member
@@ -22,7 +23,7 @@ from docker_credential_gcr.emulator.sites.hosts import Site, Target, find_canoni
 from .dependencies import RegistryServices
 from .errors import ProjectUnknown, Unauthorized
 from .http import Request
-from .repositories import check_service, has_owner
+from .repositories import check_is_writable, check_service, has_owner
 
 AcceptsGrant = Callable[[RegistryGrant], bool]
 # The principal, and the instant at which its registry token expires; None for other credentials.
@@ -139,6 +140,8 @@ def _authorize_work(
         if permission is not None:
             raise rules.describe_refusal(principal, target, permission)
         check_service(connection, target)
+        if action in (PUSH, DELETE):
+            check_is_writable(connection, target)
         return principal, None if grant is None else grant.expires_at
 
     return work

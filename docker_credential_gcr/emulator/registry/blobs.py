@@ -18,7 +18,7 @@ from .copying.on_demand import copy_wanted_blob
 from .dependencies import RegistryServices
 from .errors import BlobUnknown, RangeInvalid
 from .http import Request, Response, StoredBody
-from .repositories import check_service, find_repository
+from .repositories import check_service, find_repositories, find_repository
 
 _RENEWED_EVERY_S = 60.0
 
@@ -120,8 +120,8 @@ async def _renew(services: RegistryServices, target: Target, blob: Blob) -> None
         return
 
     def work(connection: Connection) -> bool:
-        repository = find_repository(connection, target)
-        return repository is not None and blobs.renew(connection, repository, blob.digest, now=now)
+        found = find_repositories(connection, target)
+        return any(blobs.renew(connection, each, blob.digest, now=now) for each in found)
 
     # An addition: only `write`, which runs alone, deletes the link.
     if not await services.database.add(work):
@@ -136,8 +136,8 @@ def _matches(header: str | None, etag: str) -> bool:
 
 def find_blob(connection: Connection, target: Target, digest: str) -> Blob | None:
     """Returns the repository's blob of that digest, or None. Raises NameUnknown as `find_repository` does."""
-    repository = find_repository(connection, target)
-    return None if repository is None else blobs.find(connection, repository, digest)
+    found = (blobs.find(connection, each, digest) for each in find_repositories(connection, target))
+    return next((blob for blob in found if blob is not None), None)
 
 
 def _measure(blob: Blob | None) -> int | None:

@@ -224,6 +224,16 @@ class ContainerRegistryShutDown(RegistryError):
         super().__init__(_SHUT_DOWN.format(project_id))
 
 
+class RepositoryReadOnly(RegistryError):
+    """A push to a virtual repository, or a deletion in one."""
+
+    def __init__(self, repository_id: str) -> None:
+        super().__init__(
+            f'Repository "{repository_id}" is a virtual repository, which is read-only: '
+            "push to one of its upstream repositories"
+        )
+
+
 class Unsupported(RegistryError):
     """This registry has no such resource or method."""
 

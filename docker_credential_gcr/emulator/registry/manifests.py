@@ -27,7 +27,7 @@ from .copying.on_demand import copy_wanted_image
 from .dependencies import RegistryServices
 from .errors import DanglingParent, DanglingSubject, DanglingTag, ManifestUnknown
 from .http import Request, Response
-from .repositories import check_tag_is_mutable, find_repository
+from .repositories import check_tag_is_mutable, find_repositories, find_repository
 
 # Container Registry's empty body.
 _EMPTY = b'{"errors":[]}'
@@ -112,8 +112,8 @@ async def _read(services: RegistryServices, target: Target, reference: str) -> S
     """Returns the manifest of a tag or digest; caches one that exists until the next commit."""
 
     def work(connection: Connection) -> StoredManifest | None:
-        repository = find_repository(connection, target)
-        return None if repository is None else _find(connection, repository, reference)
+        found = (_find(connection, each, reference) for each in find_repositories(connection, target))
+        return next((stored for stored in found if stored is not None), None)
 
     return await services.content_cache.read(
         _format_key(target, reference),

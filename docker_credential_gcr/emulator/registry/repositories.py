@@ -20,7 +20,15 @@ from docker_credential_gcr.emulator.registry.dialects.permissions import CREATE_
 from docker_credential_gcr.emulator.sites.hosts import Target
 
 from .dependencies import RegistryServices
-from .errors import NameUnknown, ProjectUnknown, RepositoryUnknown, ServiceDisabled, TagImmutable
+from .errors import (
+    NameUnknown,
+    ProjectUnknown,
+    RepositoryReadOnly,
+    RepositoryUnknown,
+    ServiceDisabled,
+    TagImmutable,
+)
+from .virtual_repositories import list_members
 
 
 def ensure_repository(services: RegistryServices, connection: Connection, target: Target) -> Repository:
@@ -80,6 +88,45 @@ def find_repository(connection: Connection, target: Target) -> Repository | None
     if repository is None and not has_owner(connection, target):
         raise _describe_missing(target)
     return repository
+
+
+def find_sources(connection: Connection, target: Target) -> list[Target]:
+    """Returns where the target's images are: at the target, or in a virtual one's upstream repositories.
+
+    Raises NameUnknown as `find_repository` does.
+    """
+    if target.repository_id is None:
+        if projects.find(connection, target.project_id) is None:
+            raise _describe_missing(target)
+        return [target]
+    found = _find_artifact_repository(connection, target)
+    if found is None:
+        raise _describe_missing(target)
+    return list_members(connection, target, found) if found.is_virtual else [target]
+
+
+def find_repositories(connection: Connection, target: Target) -> list[Repository]:
+    """Returns the repositories that can have the target's image, the first of them first.
+
+    Raises NameUnknown as `find_repository` does.
+    """
+    repository = repositories.find(connection, target.bucket, target.path)
+    if repository is not None:
+        return [repository]
+    found = (
+        repositories.find(connection, source.bucket, source.path)
+        for source in find_sources(connection, target)
+        if source is not target
+    )
+    return [each for each in found if each is not None]
+
+
+def check_is_writable(connection: Connection, target: Target) -> None:
+    """Raises RepositoryReadOnly for a virtual repository."""
+    if target.repository_id is not None:
+        found = _find_artifact_repository(connection, target)
+        if found is not None and found.is_virtual:
+            raise RepositoryReadOnly(target.repository_id)
 
 
 def has_owner(connection: Connection, target: Target) -> bool:

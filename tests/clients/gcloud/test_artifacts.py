@@ -1,5 +1,6 @@
 """The real gcloud creates repositories of Artifact Registry, and lists, tags and deletes what is in them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -141,3 +142,28 @@ def test_an_image_that_is_not_there_is_not_found(gcloud: Client) -> None:
 
     said = "ERROR: (gcloud.artifacts.docker.images.describe) Image not found."
     assert (missing.status, missing.stdout, missing.lines[0]) == (1, "", said)
+
+
+def test_a_virtual_repository_is_created_changed_and_pulled_from(
+    gcr_emulator: GcrEmulator, gcloud: Client, ask: Ask, skopeo: Client, place: Path, digest: str
+) -> None:
+    gcloud.succeed(*REPOSITORIES, "create", "empty", WHERE, "--repository-format=docker")
+    policies = [
+        {"id": name, "repository": f"{NAME.rpartition('/')[0]}/{name}", "priority": priority}
+        for name, priority in (("empty", 100), ("images", 80))
+    ]
+    path = place / "policies.json"
+    path.write_text(json.dumps(policies))
+    virtual = (WHERE, "--repository-format=docker", "--mode=virtual-repository")
+    created = ask(*REPOSITORIES, "create", "all", *virtual, f"--upstream-policy-file={path}")
+
+    assert created["mode"] == "VIRTUAL_REPOSITORY"
+    assert created["virtualRepositoryConfig"] == {"upstreamPolicies": policies}
+    image = f"docker://{gcr_emulator.registry}/{HOST}/my-project/all/app:v1"
+    skopeo.succeed("copy", "--src-tls-verify=false", image, f"oci:{place}/pulled")
+    inspected = skopeo.succeed("inspect", "--tls-verify=false", "--format={{.Digest}}", image)
+    assert inspected.strip() == digest
+    path.write_text(json.dumps(policies[:1]))
+    changed = ask(*REPOSITORIES, "update", "all", WHERE, f"--upstream-policy-file={path}")
+    assert changed["virtualRepositoryConfig"] == {"upstreamPolicies": policies[:1]}
+    assert ask(*REPOSITORIES, "describe", "all", WHERE) == changed

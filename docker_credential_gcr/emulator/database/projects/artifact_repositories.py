@@ -27,6 +27,10 @@ SETTINGS = (
     *("kmsKeyName", "cleanupPolicies", "cleanupPolicyDryRun", "vulnerabilityScanningConfig"),
     *("platformLogsConfig", "disallowUnspecifiedMode"),
 )
+STANDARD, VIRTUAL = "STANDARD_REPOSITORY", "VIRTUAL_REPOSITORY"
+# What the mode needs is kept with the settings.
+_MODE, _VIRTUAL_CONFIG = "mode", "virtualRepositoryConfig"
+OF_MODE = (_MODE, _VIRTUAL_CONFIG)
 _SELECT = (
     select(
         *buckets.c["id", "name"],
@@ -81,7 +85,7 @@ _SIZE = select(func.coalesce(func.sum(blobs.c.size), 0)).where(blobs.c.bucket ==
 class ArtifactRepository:
     """A repository; `bucket` holds its images. If `immutable_tags`, no tag moves to another manifest.
 
-    `settings` are those of SETTINGS that a client has set.
+    `settings` are those of SETTINGS and OF_MODE that a client has set.
     """
 
     bucket: Bucket
@@ -100,6 +104,18 @@ class ArtifactRepository:
         """Returns projects/my-project/locations/us/repositories/images."""
         return format_repository(self.project_id, self.location, self.repository_id)
 
+    @property
+    def is_virtual(self) -> bool:
+        """Returns whether its images are those of other repositories."""
+        return bool(self.settings.get(_MODE, STANDARD) == VIRTUAL)
+
+    @property
+    def upstreams(self) -> list[str]:
+        """Returns the names of a virtual repository's upstreams, the greatest priority first."""
+        policies = self.settings.get(_VIRTUAL_CONFIG, {}).get("upstreamPolicies", [])
+        in_order = sorted(policies, key=lambda policy: -int(policy.get("priority", 0)))
+        return [policy["repository"] for policy in in_order]
+
 
 def find(
     connection: Connection, project_id: str, location: str, repository_id: str
@@ -108,6 +124,12 @@ def find(
     bucket = format_repository_bucket(project_id, location, repository_id)
     row = connection.execute(_FIND, {"wanted": bucket}).one_or_none()
     return None if row is None else _read(row)
+
+
+def find_named(connection: Connection, name: str) -> ArtifactRepository | None:
+    """Returns the repository projects/P/locations/L/repositories/R, where P is the project's ID."""
+    _, project_id, _, location, _, repository_id = name.split("/")
+    return find(connection, project_id, location, repository_id)
 
 
 def list_page(

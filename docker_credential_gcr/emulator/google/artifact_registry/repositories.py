@@ -14,7 +14,11 @@ from docker_credential_gcr.emulator.database.errors import AlreadyExists
 from docker_credential_gcr.emulator.database.events import deletions
 from docker_credential_gcr.emulator.database.events.deletions import Deletion
 from docker_credential_gcr.emulator.database.projects import artifact_repositories
-from docker_credential_gcr.emulator.database.projects.artifact_repositories import ArtifactRepository
+from docker_credential_gcr.emulator.database.projects.artifact_repositories import (
+    STANDARD,
+    VIRTUAL,
+    ArtifactRepository,
+)
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import Conflict, InvalidArgument
 from docker_credential_gcr.emulator.google.rest.field_masks import list_paths, merge_fields
@@ -32,11 +36,12 @@ from docker_credential_gcr.emulator.sites.hosts import REDIRECTED
 
 from .authorization import get_project, get_repository
 from .locations import get_location
+from .virtual_config import check_config, check_no_loop, resolve_upstreams
 
 _TYPE = "type.googleapis.com/google.devtools.artifactregistry.v1."
 # https://cloud.google.com/artifact-registry/docs/repositories/create-repos
 _ID = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-_STANDARD = "STANDARD_REPOSITORY"
+_CONFIG = "virtualRepositoryConfig"
 # https://cloud.google.com/kms/docs/resource-hierarchy#retrieve_resource_id
 _KEY = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+")
 _MAX_POLICIES = 10
@@ -53,15 +58,18 @@ async def create_repository(call: Call) -> Result:
         raise InvalidArgument("gcr-emulator can only create repositories of format DOCKER.")
     if "mode" not in body and body.get("disallowUnspecifiedMode"):
         raise InvalidArgument("the mode of the repository must be given: disallowUnspecifiedMode is true")
-    if body.get("mode", _STANDARD) != _STANDARD:
-        raise InvalidArgument("gcr-emulator can only create repositories of mode STANDARD_REPOSITORY.")
-    settings = _parse(body)
+    if body.get("mode", STANDARD) not in (STANDARD, VIRTUAL):
+        raise InvalidArgument(
+            "gcr-emulator can only create repositories of mode STANDARD_REPOSITORY or VIRTUAL_REPOSITORY."
+        )
+    values = _parse(body)
 
     def work(connection: Connection) -> dict[str, Any]:
         project = get_project(connection, call, "artifactregistry.repositories.create")
+        settled = _settle(connection, location, values)
         try:
             created = artifact_repositories.create(
-                connection, project, location, repository_id, **settings, now=call.now
+                connection, project, location, repository_id, **settled, now=call.now
             )
         except AlreadyExists as error:
             raise Conflict("the repository already exists") from error
@@ -93,13 +101,16 @@ def show_repository(connection: Connection, call: Call) -> Result:
 async def patch_repository(call: Call) -> Result:
     """Changes the fields that ?updateMask= names."""
     # Checked first: a wrong mask or value is an error for an unknown repository too.
-    _parse(call.body)
+    _parse(call.body, may_lack_mode=True)
     list_paths(call.query.get("updateMask", ""), call.body, REPOSITORY)
 
     def work(connection: Connection) -> ArtifactRepository:
         found = get_repository(connection, call, "artifactregistry.repositories.update")
-        changed = merge_fields(call, format_repository(found), REPOSITORY)
-        return artifact_repositories.change(connection, found, **_parse(changed), now=call.now)
+        values = _parse(merge_fields(call, format_repository(found), REPOSITORY))
+        settled = _settle(connection, found.location, values)
+        changed = artifact_repositories.change(connection, found, **settled, now=call.now)
+        check_no_loop(connection, changed)
+        return changed
 
     return format_repository(await call.services.database.write(work))
 
@@ -135,7 +146,7 @@ def format_repository(repository: ArtifactRepository) -> dict[str, Any]:
     document: dict[str, Any] = {
         "name": repository.name,
         "format": "DOCKER",
-        "mode": _STANDARD,
+        "mode": STANDARD,
         "createTime": format_instant(repository.created_at),
         "updateTime": format_instant(repository.updated_at),
         "registryUri": f"{host}/{repository.project_id.replace(':', '/')}/{repository.repository_id}",
@@ -169,7 +180,14 @@ def _check_id(repository_id: str, location: str) -> None:
         )
 
 
-def _parse(body: dict[str, Any]) -> dict[str, Any]:
+def _settle(connection: Connection, location: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Returns a repository's values with the names of its upstreams checked. Raises FailedPrecondition."""
+    settings: dict[str, Any] = values["settings"]
+    config = resolve_upstreams(connection, location, settings.get(_CONFIG))
+    return {**values, "settings": settings if config is None else {**settings, _CONFIG: config}}
+
+
+def _parse(body: dict[str, Any], *, may_lack_mode: bool = False) -> dict[str, Any]:
     """Returns a repository's values, by the names of the columns. Raises InvalidArgument."""
     description, docker = body.get("description", ""), body.get("dockerConfig", {})
     if not isinstance(description, str) or len(description) > 1024:
@@ -179,11 +197,16 @@ def _parse(body: dict[str, Any]) -> dict[str, Any]:
     if body.get("kmsKeyName") and not _KEY.fullmatch(body["kmsKeyName"]):
         raise InvalidArgument("kmsKeyName must be projects/P/locations/L/keyRings/R/cryptoKeys/K")
     _check_cleanup_policies(body.get("cleanupPolicies", {}))
+    check_config(body.get("mode", VIRTUAL if may_lack_mode else STANDARD), body.get(_CONFIG))
     return {
         "description": description,
         "labels": parse_labels(body.get("labels", {})),
         "immutable_tags": docker.get("immutableTags", False),
-        "settings": {name: body[name] for name in artifact_repositories.SETTINGS if body.get(name)},
+        "settings": {
+            name: body[name]
+            for name in (*artifact_repositories.SETTINGS, *artifact_repositories.OF_MODE)
+            if body.get(name) not in (None, "", {}, False, STANDARD)
+        },
     }
 
 

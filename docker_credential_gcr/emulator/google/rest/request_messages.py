@@ -116,6 +116,7 @@ _CLEANUP_POLICY: Message = {
     },
     "mostRecentVersions": {"packageNamePrefixes": _NAMES, "keepCount": COUNT},
 }
+_UPSTREAM_POLICY: Message = {"id": TEXT, "repository": TEXT, "priority": COUNT}
 _SCANNING = _message(
     _fields("enablementState enablementStateReason lastEnableTime"),
     enablementConfig=_enum("ENABLEMENT_CONFIG_UNSPECIFIED", "INHERITED", "DISABLED"),
@@ -140,7 +141,8 @@ REPOSITORY = _message(
     vulnerabilityScanningConfig=_SCANNING,
     platformLogsConfig=_LOGS,
     disallowUnspecifiedMode=FLAG,
-    **_fields("remoteRepositoryConfig virtualRepositoryConfig mavenConfig aptConfig yumConfig", MISSING),
+    virtualRepositoryConfig={"upstreamPolicies": List(_UPSTREAM_POLICY)},
+    **_fields("remoteRepositoryConfig mavenConfig aptConfig yumConfig", MISSING),
     **_fields("networkConfig sbomConfig", MISSING),
 )
 PROJECT_SETTINGS: Message = {

@@ -3,6 +3,8 @@
 https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.images import referrers
@@ -12,7 +14,7 @@ from docker_credential_gcr.emulator.oci.token_auth import PULL
 from docker_credential_gcr.emulator.registry.authorization import authorize
 from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
 from docker_credential_gcr.emulator.registry.http import Request, Response
-from docker_credential_gcr.emulator.registry.repositories import find_repository
+from docker_credential_gcr.emulator.registry.repositories import find_repositories
 from docker_credential_gcr.emulator.runtime.strict_json import is_text
 from docker_credential_gcr.emulator.settings import MAX_PAGE_BYTES
 from docker_credential_gcr.emulator.sites.hosts import Target
@@ -20,6 +22,8 @@ from docker_credential_gcr.emulator.sites.hosts import Target
 from .pagination import parse_page
 
 _MOST_ENTRIES = 1000
+# The digest of a referrer, and its entry as JSON.
+Entry = tuple[str, bytes]
 
 
 async def list_(services: RegistryServices, request: Request, target: Target, digest: str) -> Response:
@@ -32,19 +36,22 @@ async def list_(services: RegistryServices, request: Request, target: Target, di
     page = parse_page(request, _MOST_ENTRIES, _MOST_ENTRIES)
     wanted = request.parameter("artifactType")
 
-    def work(connection: Connection) -> tuple[list[tuple[str, bytes]], bool]:
-        repository = find_repository(connection, target)
-        if repository is None or (wanted is not None and not is_text(wanted)):
+    def work(connection: Connection) -> tuple[list[Entry], bool]:
+        if wanted is not None and not is_text(wanted):
             return [], True
-        return referrers.list_page(
-            connection,
-            repository,
-            digest,
-            artifact_type=wanted,
-            last=page.last,
-            count=page.size,
-            size=MAX_PAGE_BYTES,
-        )
+        pages = [
+            referrers.list_page(
+                connection,
+                repository,
+                digest,
+                artifact_type=wanted,
+                last=page.last,
+                count=page.size,
+                size=MAX_PAGE_BYTES,
+            )
+            for repository in find_repositories(connection, target)
+        ]
+        return _merge(pages, page.size)
 
     found, is_end = await services.database.read(work)
     headers = {"Content-Type": OCI_INDEX}
@@ -55,6 +62,17 @@ async def list_(services: RegistryServices, request: Request, target: Target, di
     if found and not is_end:
         headers.update(page.link_after(f"/v2/{target.name}/referrers/{digest}", found[-1][0], **filters))
     return Response(200, headers, _format_index([entry for _, entry in found]))
+
+
+def _merge(pages: Sequence[tuple[list[Entry], bool]], count: int) -> tuple[list[Entry], bool]:
+    """Returns one page of the referrers of several repositories, and whether it is the last one."""
+    if len(pages) == 1:
+        return pages[0]
+    # What a page that goes on has after its last entry is not known yet.
+    known = min((found[-1][0] for found, is_end in pages if found and not is_end), default=None)
+    entries = {name: entry for found, _ in reversed(pages) for name, entry in found}
+    merged = [(name, entries[name]) for name in sorted(entries) if known is None or name <= known]
+    return merged[:count], known is None and len(merged) <= count
 
 
 def _format_index(entries: list[bytes]) -> bytes:

@@ -7,6 +7,8 @@ All numbers are decimal strings: Google's Go client parses nothing else.
 """
 
 import json
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
 from sqlalchemy import Connection
 
@@ -21,13 +23,23 @@ from docker_credential_gcr.emulator.registry.dependencies import RegistryService
 from docker_credential_gcr.emulator.registry.dialects.dialect import find_dialect
 from docker_credential_gcr.emulator.registry.errors import NameUnknown
 from docker_credential_gcr.emulator.registry.http import Request, Response
-from docker_credential_gcr.emulator.registry.repositories import find_repository
+from docker_credential_gcr.emulator.registry.repositories import find_sources
 from docker_credential_gcr.emulator.registry.transition import find_redirection
 from docker_credential_gcr.emulator.sites.hosts import Target
 
 from .pagination import Page, parse_page
 
 Listed = dict[str, dict[str, object]]
+
+
+class _Found(NamedTuple):
+    """What a place has: whether it has the image, what is below its name, its tags and its manifests."""
+
+    exists: bool
+    children: set[str]
+    tags: list[str]
+    manifests: Listed
+
 
 _JSON = {"Content-Type": "application/json"}
 
@@ -55,18 +67,17 @@ async def _list(services: RegistryServices, request: Request, target: Target) ->
     page = parse_page(request, dialect.whole_from or services.limits.page_size, dialect.most_listed)
     has_manifests = page.count is None or (dialect.has_manifests_in_pages and not page.last)
 
-    def work(connection: Connection) -> tuple[Repository | None, list[str], list[str], Listed]:
-        repository = find_repository(connection, target)
-        below = repositories.list_below(connection, target.bucket, target.path, count=page.size)
-        if repository is None:
-            return None, below, [], {}
-        found = tags.list_page(connection, repository, last=page.last, count=page.limit)
-        listed = _list_manifests(connection, repository, page) if has_manifests else {}
-        return repository, below, [tag for tag, _ in found], listed
+    def work(connection: Connection) -> _Found:
+        own = _read(connection, target, page, has_manifests=has_manifests)
+        if own.exists:
+            return own
+        sources = [each for each in find_sources(connection, target) if each is not target]
+        places = [_read(connection, each, page, has_manifests=has_manifests) for each in sources]
+        return _merge(places, page) if places else own
 
-    repository, below, names, listed = await services.database.read(work)
-    is_unknown = repository is None or (page.is_whole and not (names or listed))
-    if is_unknown and dialect.unknown_image is not None and not (below or target.is_place):
+    exists, children, names, listed = await services.database.read(work)
+    is_unknown = not exists or (page.is_whole and not (names or listed))
+    if is_unknown and dialect.unknown_image is not None and not (children or target.is_place):
         raise NameUnknown(dialect.unknown_image.format(name=target.name))
     if request.parameter("check_usage_only") == "true":
         return Response(200, _JSON, json.dumps({"usage": await _find_usage(services, target)}).encode())
@@ -74,13 +85,43 @@ async def _list(services: RegistryServices, request: Request, target: Target) ->
         for entry in listed.values():
             del entry["layerId"]
     document = {
-        "child": sorted({name[len(target.path) + 1 :].partition("/")[0] for name in below}),
+        "child": sorted(children),
         "manifest": listed,
         "name": target.name,
         "tags": names[: page.size],
     }
     headers = {**_JSON, **page.link(f"/v2/{target.name}/tags/list", names)}
     return Response(200, headers, json.dumps(document).encode())
+
+
+def _read(connection: Connection, source: Target, page: Page, *, has_manifests: bool) -> _Found:
+    repository = repositories.find(connection, source.bucket, source.path)
+    below = repositories.list_below(connection, source.bucket, source.path, count=page.size)
+    children = {name[len(source.path) + 1 :].partition("/")[0] for name in below}
+    if repository is None:
+        return _Found(False, children, [], {})
+    found = tags.list_page(connection, repository, last=page.last, count=page.limit)
+    listed = _list_manifests(connection, repository, page) if has_manifests else {}
+    return _Found(True, children, [tag for tag, _ in found], listed)
+
+
+def _merge(places: Sequence[_Found], page: Page) -> _Found:
+    """Returns the list of a virtual repository: a tag is that of the first place that has it."""
+    listed: Listed = {}
+    claimed: set[str] = set()
+    for place in places:
+        for digest, entry in place.manifests.items():
+            own = [tag for tag in _tags_of(entry) if tag not in claimed]
+            known = listed.setdefault(digest, {**entry, "tag": []})
+            known["tag"] = sorted({*_tags_of(known), *own})
+        claimed.update(tag for entry in place.manifests.values() for tag in _tags_of(entry))
+    names = sorted({tag for place in places for tag in place.tags})
+    children = {child for place in places for child in place.children}
+    return _Found(any(place.exists for place in places), children, names[: page.limit], listed)
+
+
+def _tags_of(entry: dict[str, object]) -> list[str]:
+    return cast("list[str]", entry["tag"])
 
 
 def _list_manifests(connection: Connection, repository: Repository, page: Page) -> Listed:

@@ -231,7 +231,7 @@ BAD: dict[str, tuple[str, str, object, int, str]] = {
         f"{REPOSITORIES}?repositoryId=x",
         {"format": "DOCKER", "mode": "REMOTE_REPOSITORY"},
         400,
-        "gcr-emulator can only create repositories of mode STANDARD_REPOSITORY.",
+        "gcr-emulator can only create repositories of mode STANDARD_REPOSITORY or VIRTUAL_REPOSITORY.",
     ),
     "description": (
         "POST",

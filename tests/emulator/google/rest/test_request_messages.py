@@ -73,6 +73,12 @@ IMAGES: dict[str, Any] = {
     "platformLogsConfig": {"loggingState": "ENABLED", "severityLevel": "WARNING"},
     "disallowUnspecifiedMode": True,
 }
+UPSTREAM = "projects/my-project/locations/us/repositories/upstream"
+ALL: dict[str, Any] = {
+    **IMAGES,
+    "mode": "VIRTUAL_REPOSITORY",
+    "virtualRepositoryConfig": {"upstreamPolicies": [{"id": "a", "repository": UPSTREAM, "priority": 1}]},
+}
 OIDC: dict[str, Any] = {
     **TEXTS,
     "disabled": True,
@@ -113,10 +119,14 @@ MADE: dict[str, tuple[Message, str, dict[str, Any], str]] = {
         f"{POOLS}/outside/providers/issuer",
     ),
     "repository": (REPOSITORY, f"{REPOSITORIES}?repositoryId=images", IMAGES, f"{REPOSITORIES}/images"),
+    "virtual repository": (REPOSITORY, f"{REPOSITORIES}?repositoryId=all", ALL, f"{REPOSITORIES}/all"),
 }
 # Members that the bodies above do not have, and why.
 ELSEWHERE = {
     "provider": {"aws.accountId", "oidc.jwksJson", "saml", "x509"},  # of other kinds of providers
+    "repository": {
+        f"virtualRepositoryConfig.upstreamPolicies.{name}" for name in ("id", "repository", "priority")
+    },
 }
 
 
@@ -124,6 +134,8 @@ ELSEWHERE = {
 def _made(apis: Apis) -> None:
     apis.make_account(account="ci")
     assert apis.call("POST", f"{POOLS}?workloadIdentityPoolId=outside", {}).status == 200
+    upstream = f"{REPOSITORIES}?repositoryId=upstream"
+    assert apis.call("POST", upstream, {"format": "DOCKER"}).status == 200
 
 
 def walk(field: Field, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:
@@ -187,7 +199,7 @@ def test_g_z38_a_repository_is_listed_and_patched_with_all_that_it_keeps(apis: A
     apis.call("POST", f"{REPOSITORIES}?repositoryId=images", IMAGES)
     found = apis.call("GET", f"{REPOSITORIES}/images").body
 
-    assert apis.call("GET", REPOSITORIES).body == {"repositories": [found]}
+    assert apis.call("GET", REPOSITORIES).body["repositories"][0] == found
     patched = apis.call("PATCH", f"{REPOSITORIES}/images", found).body
     assert {**patched, "sizeBytes": "0"} == found
 
