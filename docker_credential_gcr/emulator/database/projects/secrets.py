@@ -34,7 +34,7 @@ _UPDATE = (
 )
 _DELETE = delete(secrets).where(secrets.c.id == bindparam("wanted"))
 _DELETE_POLICY = delete(policies).where(policies.c.resource == bindparam("wanted"))
-_OF_SECRET = secret_versions.c.secret == bindparam("of_secret")
+_OF_SECRET = secret_versions.c.secret_row == bindparam("of_secret")
 _NUMBERED = (_OF_SECRET, secret_versions.c.number == bindparam("wanted"))
 _COLUMNS = secret_versions.c["number", "state", "is_checked", "created_ms", "destroyed_ms"]
 _FIND_VERSION = select(*_COLUMNS).where(*_NUMBERED)
@@ -138,7 +138,7 @@ def add_version(
     """Adds a version, which is enabled."""
     number = secret.last + 1
     version = Version(number, ENABLED, is_checked, now_ms, None)
-    connection.execute(_ADD_VERSION, {"secret": secret.id, "data": data, **version._asdict()})
+    connection.execute(_ADD_VERSION, {"secret_row": secret.id, "data": data, **version._asdict()})
     connection.execute(_COUNT_VERSION, {"wanted": secret.id, "number": number})
     return version
 

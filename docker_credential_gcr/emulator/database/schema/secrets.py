@@ -23,7 +23,7 @@ secrets = Table(
 secret_versions = Table(
     "secret_versions",
     metadata,
-    Column("secret", NUMBER, ForeignKey("secrets.id", ondelete="CASCADE"), primary_key=True),
+    Column("secret_row", NUMBER, ForeignKey("secrets.id", ondelete="CASCADE"), primary_key=True),
     Column("number", NUMBER, primary_key=True),
     Column("state", TEXT, nullable=False),
     Column("data", LargeBinary, nullable=True),

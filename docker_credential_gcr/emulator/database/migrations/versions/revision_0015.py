@@ -25,7 +25,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "secret_versions",
-        sa.Column("secret", _NUMBER, sa.ForeignKey("secrets.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("secret_row", _NUMBER, sa.ForeignKey("secrets.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("number", _NUMBER, primary_key=True),
         sa.Column("state", _TEXT, nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=True),
