@@ -17,10 +17,14 @@ class PushedRequest(NamedTuple):
 
 
 class PushReceiver:
-    """Answers 200, or the next of the statuses that a test has set; /hang waits for two others."""
+    """Answers 200, or the next of the statuses that a test has set; /hang waits for two others.
 
-    def __init__(self) -> None:
+    `location` is where the answers lead.
+    """
+
+    def __init__(self, location: str | None = None) -> None:
         self.statuses: list[int] = []
+        self._location = location
         self.requests: list[PushedRequest] = []
         self._arrived: queue.Queue[PushedRequest] = queue.Queue()
         self._others = threading.Semaphore(0)
@@ -52,6 +56,8 @@ class PushReceiver:
         handler.send_response(status)
         if status >= 200:
             handler.send_header("Content-Length", "0")
+        if self._location is not None:
+            handler.send_header("Location", self._location)
         handler.end_headers()
         if handler.path != "/hang":
             self._others.release()
