@@ -86,9 +86,6 @@ async def _stream(reader: EventReader, selection: _Selection) -> AsyncIterator[s
     """
     yield ": events\n\n"
     last = await reader.database.read(outbox.find_watermark) if selection.after is None else selection.after
-    if last and await _is_gap(reader, last):
-        yield f"event: reset\ndata: {json.dumps({'after': last})}\n\n"
-        last = 0
     said_at, version = reader.monotonic(), None
     while not reader.is_stopping():
         await reader.database.refresh()
@@ -96,6 +93,9 @@ async def _stream(reader: EventReader, selection: _Selection) -> AsyncIterator[s
         found = []
         if current != version:
             await reader.admit()
+            if last and await _is_gap(reader, last):
+                yield f"event: reset\ndata: {json.dumps({'after': last})}\n\n"
+                last = 0
             found = await _list(reader, last, selection)
         for event in found:
             last = event.id

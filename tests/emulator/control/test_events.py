@@ -148,6 +148,16 @@ def test_n16_a_client_that_connects_again_gets_what_came_between(gcr_emulator, e
     assert [block.get("id") for block in found[2:]] == [str(first["id"]), str(second["id"])]
 
 
+def test_n16_a_stream_goes_on_after_a_reset(gcr_emulator, editor_of, editor, stream):
+    editor.push_image(APP, "before", b"layer")
+    _, blocks = stream()
+    assert next(blocks) == {"": "events"}
+    gcr_emulator.reset()
+    assert next(blocks)["event"] == "reset"
+    digest = editor_of(gcr_emulator.url).push_image(APP, "v1", b"layer")
+    assert json.loads(next(blocks)["data"])["digest"] == digest
+
+
 def test_n16_a_stream_ends_when_the_server_stops(tmp_path, stream, make_server):
     server = make_server(tmp_path / "data", "--port", "0", "--project", "my-project")
     assert server.start()
