@@ -534,5 +534,6 @@ CREATE INDEX ix_messages_project ON messages (project);
 CREATE INDEX ix_backlog_message ON backlog (message);
 CREATE INDEX backlog_due ON backlog (subscription, acknowledged_ms, due_ms);
 CREATE INDEX deliveries_due ON deliveries (subscriber, due_ms);
+CREATE INDEX deliveries_order ON deliveries (subscriber, id);
 CREATE INDEX deliveries_state ON deliveries (subscriber, state, repository);
 COMMIT;

@@ -44,6 +44,7 @@ class Result(NamedTuple):
     error: str | None = None
 
 
+_PRUNED_AT_ONCE = 100
 _COLUMNS = [deliveries.c[name] for name in Delivery._fields]
 _EVENT = Delivery._fields.index("event")
 _OF_SUBSCRIBER = deliveries.c.subscriber == bindparam("of")
@@ -79,6 +80,15 @@ _WAIT_AGAIN = (
     .values(state=WAITING, attempts=0, due_ms=null(), status=null(), error=null())
 )
 _HOLD_BACK = update(deliveries).where(*_OF_REPOSITORY).values(due_ms=null())
+# Of the oldest alone: a look at all of them would take milliseconds at each admission.
+_oldest = select(deliveries.c.id).where(_OF_SUBSCRIBER).order_by(deliveries.c.id).limit(_PRUNED_AT_ONCE)
+_REMOVE_OLD = Statement(
+    delete(deliveries).where(
+        deliveries.c.id.in_(_oldest),
+        deliveries.c.state != WAITING,
+        deliveries.c.at_ms < bindparam("before_ms"),
+    )
+)
 _REMOVE_ALL = delete(deliveries).where(_OF_SUBSCRIBER)
 _REMOVE = delete(deliveries).where(_ROW)
 
@@ -136,8 +146,8 @@ def fail_waiting(connection: Connection, subscriber: str, reason: str) -> None:
 def limit(connection: Connection, subscriber: str, *, most: int, before_ms: int, now_ms: int) -> int:
     """Keeps at most so many deliveries that wait, and as many that have ended; returns how many it dropped.
 
-    Those dropped are the oldest that waited: they have failed. Ended ones are deleted, also those of events
-    from before the instant.
+    Those dropped are the oldest that waited: they have failed. Ended ones are deleted, and those of events
+    from before the instant, some of them at each call.
     """
     counts = {str(state): int(count) for state, count in _COUNT.all(connection, {"of": subscriber})}
     beyond = max(0, counts.get(WAITING, 0) - most)
@@ -148,13 +158,7 @@ def limit(connection: Connection, subscriber: str, *, most: int, before_ms: int,
     ended = counts.get(DELIVERED, 0) + counts.get(FAILED, 0) + beyond
     for row in _list_oldest(connection, subscriber, [DELIVERED, FAILED], max(0, ended - most)):
         connection.execute(_REMOVE, {"row": row.id})
-    connection.execute(
-        delete(deliveries).where(
-            deliveries.c.subscriber == subscriber,
-            deliveries.c.state.in_([DELIVERED, FAILED]),
-            deliveries.c.at_ms < before_ms,
-        )
-    )
+    _REMOVE_OLD.run(connection, {"of": subscriber, "before_ms": before_ms})
     return beyond
 
 

@@ -74,4 +74,5 @@ deliveries = Table(
     Column("error", TEXT, nullable=True),
     Index("deliveries_due", "subscriber", "due_ms"),
     Index("deliveries_state", "subscriber", "state", "repository"),
+    Index("deliveries_order", "subscriber", "id"),
 )

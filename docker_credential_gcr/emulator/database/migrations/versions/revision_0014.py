@@ -39,4 +39,5 @@ def upgrade() -> None:
         sa.Column("error", _TEXT, nullable=True),
         sa.Index("deliveries_due", "subscriber", "due_ms"),
         sa.Index("deliveries_state", "subscriber", "state", "repository"),
+        sa.Index("deliveries_order", "subscriber", "id"),
     )
