@@ -171,7 +171,9 @@ def test_tests_run_in_an_empty_directory_and_are_named_as_from_where_pytest_was_
 LEAVING = """
 from pathlib import Path
 
-@pytest.mark.parametrize("end", ["passes", "fails", "hangs"])
+HANGS = pytest.param("hangs", marks=pytest.mark.timeout(1))
+
+@pytest.mark.parametrize("end", ["passes", "fails", HANGS])
 def test_it(end):
     process = subprocess.Popen(["sh", "-c", f"sleep 4711 & echo $! $$ >PLACE/{end}; wait"])
     told = Path("PLACE", end)
@@ -185,7 +187,7 @@ def test_what_a_test_leaves_running_is_ended_and_named(run: Run, tmp_path: Path)
     place = tmp_path / "pids"
     place.mkdir()
 
-    summary, _ = run(LEAVING.replace("PLACE", str(place)), "--timeout", "1")
+    summary, _ = run(LEAVING.replace("PLACE", str(place)))
 
     named = [line.partition(" {")[0] for line in summary if line.startswith("ERROR")]
     assert named == [

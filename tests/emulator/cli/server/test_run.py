@@ -30,13 +30,13 @@ PROBE = """
 import json, os, socket, requests
 def ask(url):
     try:
-        answer = requests.get(url, timeout=10)
+        answer = requests.get(url, timeout=60)
     except requests.ConnectionError as error:
         return type(error).__name__
     return answer.status_code, answer.headers.get("www-authenticate")
 def reach(address):
     try:
-        socket.create_connection(address, timeout=10).close()
+        socket.create_connection(address, timeout=60).close()
     except OSError as error:
         return error.strerror
 print(json.dumps({
