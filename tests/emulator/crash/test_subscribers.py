@@ -207,6 +207,7 @@ def check(servers: Sequence[ServerProgram], receiver: RecordingReceiver, *, kill
     return rounds
 
 
+@pytest.mark.in_turn
 @pytest.mark.timeout(120 + 3 * int(KILLS or 0))
 def test_t20_subscribers_are_told_of_all_that_was_acknowledged_before_each_kill(
     make_server: Callable[..., Any], tmp_path: Path, receiver: RecordingReceiver
@@ -219,6 +220,7 @@ def test_t20_subscribers_are_told_of_all_that_was_acknowledged_before_each_kill(
 
 @NEEDS
 @pytest.mark.skipif(bool(DATABASE), reason="the test has a cluster of its own")
+@pytest.mark.in_turn
 @pytest.mark.timeout(180 + 8 * int(KILLS or 0))
 def test_t20_of_two_servers_the_one_that_lives_tells_the_subscribers(
     cluster: Cluster, tmp_path: Path, receiver: RecordingReceiver
