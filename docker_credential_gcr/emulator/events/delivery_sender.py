@@ -23,6 +23,7 @@ from docker_credential_gcr.emulator.database.events.deliveries import (
     Delivery,
     Result,
 )
+from docker_credential_gcr.emulator.outgoing.pace import Pace
 
 from .lease import Lease
 
@@ -90,6 +91,7 @@ class DeliverySender:
         self._database = database
         self._list_subscribers = list_subscribers
         self._now, self._retention_s, self._count, self._pick = now, retention_s, count, pick
+        self._pace = Pace(database.version)
         self._slots: dict[str, asyncio.Task[None]] = {}
         self._refusing: set[str] = set()
 
@@ -136,7 +138,8 @@ class DeliverySender:
         ended: _Ended | None = None
         try:
             while (delivery := await self._step(subscriber, ended, lease)) is not None:
-                outcome = await subscriber.send(delivery)
+                late_s = self._now() - delivery.event.at_ms / 1000
+                outcome = await self._pace.give_way(subscriber.send(delivery), late_s)
                 self._tell(subscriber, outcome)
                 ended = delivery, outcome
         except Exception:

@@ -25,6 +25,7 @@ from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.iam.authorization import find_active_account
 from docker_credential_gcr.emulator.identity.google_services import PUBSUB
 from docker_credential_gcr.emulator.outgoing.errors import OutgoingError
+from docker_credential_gcr.emulator.outgoing.pace import Pace
 
 from .messages import MAX_SIZE
 from .publisher import forward_dead_letters, has_dead_letters, tell_dropped
@@ -53,8 +54,7 @@ class Lease(Protocol):
 class _Slot:
     """A subscription with its endpoint: the task that sends, and the failures since its last success.
 
-    `holder` is that of the lease with which the slot has taken back what an earlier holder left; `count` is
-    how many messages are taken together, which are all sent again if this process is killed.
+    `holder` is the lease's that has taken back what an earlier one left, `count` how many are taken together.
     """
 
     task: "asyncio.Task[None] | None" = None
@@ -66,10 +66,9 @@ class _Slot:
     def is_busy(self) -> bool:
         return self.task is not None and not self.task.done()
 
-    def succeed(self, count: int) -> None:
-        """Notes how many messages the endpoint accepted, of those that were taken together."""
+    def succeed(self, accepted: int) -> None:
         self.failures = 0
-        self.count = min(2 * count, _MOST_TOGETHER)
+        self.count = min(2 * accepted, _MOST_TOGETHER)
 
     def fail(self, now_ms: int, rand: Callable[[], float]) -> None:
         self.failures += 1
@@ -97,6 +96,7 @@ class PushSender:
     ) -> None:
         self._services = services
         self._system_clock, self._rand = system_clock, rand
+        self._pace = Pace(services.database.version)
         # Another endpoint is another slot: it gets its messages at once.
         self._slots: dict[tuple[int, str], _Slot] = {}
 
@@ -192,7 +192,9 @@ class PushSender:
         for accepted, delivery in enumerate(taken.deliveries):
             if accepted and time.monotonic() > until:
                 return accepted, ""
-            if reason := await self._post(taken.subscription, delivery, taken.account):
+            request = self._post(taken.subscription, delivery, taken.account)
+            late_s = (self._now_ms() - delivery.published_ms) / 1000
+            if reason := await self._pace.give_way(request, late_s):
                 return accepted, reason
         return len(taken.deliveries), ""
 
