@@ -81,19 +81,33 @@ class Subscriber:
 
     def list_told(self) -> list[Told]:
         """Returns the first telling of each event, in the order in which they came."""
-        first: dict[str, Told] = {}
-        for told in map(self._parse, self._receiver.read(self.path)):
-            assert first.setdefault(told["id"], told) == told
-        return [*first.values()]
+        return self._list_first(self._receiver.read(self.path))
+
+    def list_accepted(self) -> list[Told]:
+        """Returns the first telling of each event that the receiver answered with 200."""
+        return self._list_first(self._receiver.read_accepted(self.path))
+
+    def await_accepted(self, count: int) -> None:
+        """Waits until that many events were accepted."""
+        assert self._receiver.wait(self.path, lambda _: len(self.list_accepted()) >= count)
 
     def await_more(self, count: int) -> None:
         """Waits until that many requests more have come."""
-        count += self.count()
+        self.await_count(count + self.count())
+
+    def await_count(self, count: int) -> None:
+        """Waits until that many requests have come."""
         assert self._receiver.wait(self.path, lambda bodies: len(bodies) >= count)
 
     def await_all(self, count: int) -> None:
         """Waits until that many events were told; whether they are the right ones is another question."""
         self._receiver.wait(self.path, lambda bodies: len(bodies) >= count and len(self.list_told()) >= count)
+
+    def _list_first(self, bodies: Sequence[bytes]) -> list[Told]:
+        first: dict[str, Told] = {}
+        for told in map(self._parse, bodies):
+            assert first.setdefault(told["id"], told) == told
+        return [*first.values()]
 
 
 def find_wrong_order(told: Sequence[Told], events: Sequence[Told], *, is_complete: bool) -> list[str]:

@@ -26,11 +26,15 @@ class _Server(ThreadingHTTPServer):
 
 
 class RecordingReceiver:
-    """Records the bodies of the requests to each path, in the order in which they came."""
+    """Records the bodies of the requests to each path, in the order in which they came.
+
+    With `is_listening` False connections are refused until `listen`.
+    """
 
     def __init__(self, *, is_listening: bool = True) -> None:
         self.statuses: defaultdict[str, int] = defaultdict(lambda: 200)
         self._bodies: defaultdict[str, list[bytes]] = defaultdict(list)
+        self._accepted: defaultdict[str, list[bytes]] = defaultdict(list)
         self._hanging: set[str] = set()
         self._changed = threading.Condition()
         receiver = self
@@ -62,6 +66,11 @@ class RecordingReceiver:
         """Returns what has come to that path."""
         with self._changed:
             return list(self._bodies[path])
+
+    def read_accepted(self, path: str) -> list[bytes]:
+        """Returns what was answered with 200."""
+        with self._changed:
+            return list(self._accepted[path])
 
     def wait(self, path: str, is_complete: Callable[[list[bytes]], bool]) -> bool:
         """Waits until what came to the path is complete; returns False after a minute without any request."""
@@ -102,6 +111,9 @@ class RecordingReceiver:
             self._changed.notify_all()
             self._changed.wait_for(lambda: path not in self._hanging)
             status = self.statuses[path]
+            if status == 200:
+                self._accepted[path].append(body)
+                self._changed.notify_all()
         handler.send_response(status)
         handler.send_header("Content-Length", "0")
         handler.end_headers()
