@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from _environment import WHEEL_VARIABLE, Failed, isolated_environ, make_environment, run, temporary_directory
-from benchmarks import against, attacks, request_trace, scale, startup
+from benchmarks import against, attacks, notifications, request_trace, scale, startup
 from benchmarks import helper as helper_bench
 from benchmarks.registry import measure as measure_registry
 from benchmarks.revision import build_wheel, find_commit
@@ -60,7 +60,7 @@ def _make_parser() -> argparse.ArgumentParser:
 
 
 def _describe_parts() -> str:
-    return f"{' or '.join(PARTS)}; without PART all but scale, which needs PostgreSQL"
+    return f"{' or '.join(PARTS)}; without PART all but {' and '.join(LONG_PARTS)}"
 
 
 class _Bench:
@@ -146,6 +146,18 @@ def _measure_scale(bench: _Bench, quick: bool) -> bool:
     return kept
 
 
+def _measure_notifications(bench: _Bench, quick: bool) -> bool:
+    """Prints the rates of pushes next to subscribers; returns whether the limit is kept."""
+    pairs = against.QUICK_PAIRS if quick else against.PAIRS
+    kept = True
+    for line, is_kept in notifications.measure(
+        bench.serve, bench.environ, bench.work / "notifications", PROJECT, seconds=1.0, pairs=pairs
+    ):
+        print(line if is_kept else f"{line}: not kept, the limit is {notifications.LIMIT}", flush=True)
+        kept &= is_kept
+    return kept
+
+
 def _trace_requests(bench: _Bench, _quick: bool) -> bool:
     """Prints the modules that some requests enter; always returns True."""
     for line in request_trace.measure(bench.environ, bench.work / "trace"):
@@ -177,11 +189,13 @@ PARTS = {
     "startup": _measure_startup,
     "registry": _measure_registry,
     "attacks": _measure_attacks,
+    "notifications": _measure_notifications,
     "trace": _trace_requests,
     "scale": _measure_scale,
 }
-# The others need programs of their own: PostgreSQL and SeaweedFS.
-DEFAULT_PARTS = [part for part in PARTS if part != "scale"]
+# Others take long, or need programs of their own: PostgreSQL and SeaweedFS.
+LONG_PARTS = ("notifications", "scale")
+DEFAULT_PARTS = [part for part in PARTS if part not in LONG_PARTS]
 
 
 def _find_python() -> str:
