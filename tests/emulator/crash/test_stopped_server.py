@@ -18,7 +18,7 @@ from support.servers.emulators import ServerProgram
 from support.servers.postgresql import NEEDS, running_cluster
 from support.servers.recording_receiver import RecordingReceiver
 
-pytestmark = NEEDS
+pytestmark = [NEEDS, pytest.mark.in_turn]
 
 PROJECT = "told-project"
 
