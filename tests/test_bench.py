@@ -1,5 +1,6 @@
 """scripts/bench measures pairs: a command and bare Python, a revision and an earlier one."""
 
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from benchmarks.against import format_row as format_costs
 from benchmarks.against import measure_pairs as measure_costs
 from benchmarks.helper import Pairs
 from benchmarks.load import Throughput
+from benchmarks.notifications import find_ratio, running_receiver
 from benchmarks.revision import find_commit
 from benchmarks.servers import RegistryServer
 from benchmarks.startup import Start, format_row, measure_pairs
@@ -154,3 +156,25 @@ def test_a_revision_is_a_commit_of_this_repository(tmp_path: Path) -> None:
         assert str(failed.value).splitlines()[0] == (
             f"{name!r} is not a commit of this repository: name one that `git log` shows"
         )
+
+
+@pytest.mark.parametrize(("manner", "status"), [("answers", b"200"), ("refuses", b"500")])
+def test_a_receiver_of_the_benchmark_answers_whole_requests_and_counts_them(
+    manner: str, status: bytes
+) -> None:
+    with running_receiver(manner) as receiver:
+        port = int(receiver.url.split(":")[2].strip("/"))
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nab")
+            connection.sendall(b"cd")
+            answer = connection.recv(100)
+        receiver.await_told(1)
+
+    assert answer.split()[1] == status
+    assert receiver.answers == (manner == "answers")
+
+
+def test_the_ratio_next_to_a_subscriber_is_the_median_of_the_pairs() -> None:
+    pairs = [[Cost(100, 0), Cost(rate, 0)] for rate in (50, 99, 96)]
+
+    assert find_ratio(pairs) == 0.96

@@ -86,7 +86,7 @@ def measure(
             for manner in _ANSWERS:
                 name = f"{kind} {manner}"
                 server = stack.enter_context(_run(serve, environ, work / name.replace(" ", "-"), project))
-                receiver = stack.enter_context(_running_receiver(manner))
+                receiver = stack.enter_context(running_receiver(manner))
                 subscribe(server, project, receiver.url)
                 for clients in CLIENT_COUNTS:
                     row = Row(f"{name}, {clients} {'client' if clients == 1 else 'clients'}", push_images)
@@ -147,7 +147,8 @@ def _run(
 
 
 @contextmanager
-def _running_receiver(manner: str) -> Iterator[Receiver]:
+def running_receiver(manner: str) -> Iterator[Receiver]:
+    """Runs a receiver for the block; it answers, refuses or hangs."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
         told = FORK.Value("q", 0)
         process = FORK.Process(target=_receive, args=(listening, _ANSWERS[manner], told), daemon=True)

@@ -8,8 +8,10 @@ from functools import partial
 import pytest
 from support.servers.postgresql import NEEDS
 
+from docker_credential_gcr.emulator.control import initial_state
 from docker_credential_gcr.emulator.database.events import leases, outbox
 from docker_credential_gcr.emulator.database.events.outbox import Event
+from docker_credential_gcr.emulator.settings import Settings
 
 EVENT = Event(1000, "INSERT", "my-project", "containerregistry.googleapis.com", "gcr.io/my-project/app")
 
@@ -125,3 +127,15 @@ def test_a_lease_has_one_holder_until_it_ends(database):
     assert acquire("three", 116) is False
     database.write_now(partial(leases.release, name="events", holder="two"))
     assert acquire("three", 116) is True
+
+
+def test_a_start_ends_the_leases_that_a_killed_process_has_left(database):
+    def hold(holder):
+        return database.write_now(
+            partial(leases.acquire, name="events", holder=holder, now=1000, lifetime_s=10)
+        )
+
+    assert hold("killed")
+    assert not hold("first")
+    database.write_now(partial(initial_state.prepare, settings=Settings(), now=1000.0))
+    assert hold("first")
