@@ -61,9 +61,11 @@ def subscribed() -> Iterator[Callable[[str], Any]]:
     with pubsub_v1.SubscriberClient() as subscriber:
         subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
         pulling = subscriber.subscribe(SUBSCRIPTION, callback=receive)
-        yield wait
-        pulling.cancel()
-        pulling.result(timeout=LIMIT_S)
+        try:
+            yield wait
+        finally:
+            pulling.cancel()
+            pulling.result(timeout=LIMIT_S)
 
 
 def await_topic(pubsub: PubSubEmulator) -> None:
