@@ -147,10 +147,12 @@ class DeliverySender:
 
     async def _step(self, subscriber: Subscriber, ended: _Ended | None, lease: Lease) -> Delivery | None:
         """Records the attempt that has ended, and begins the next that is due, in one transaction."""
-        now_ms, counted = self._now_ms(), list[str]()
+        counted = list[str]()
 
         def work(connection: Connection) -> tuple[Delivery | None, list[str]]:
             counted.clear()
+            # One instant: what the attempt's end makes due is begun now, not at the next look.
+            now_ms = self._now_ms()
             if not lease.is_held(connection):
                 if ended is not None:
                     _logger.warning(
@@ -158,7 +160,7 @@ class DeliverySender:
                     )
                 return None, counted
             if ended is not None:
-                self._record(connection, subscriber, *ended, counted)
+                self._record(connection, subscriber, *ended, now_ms, counted)
                 if ended[1].disables is not None:
                     return None, counted
             return self._begin_next(connection, subscriber.name, now_ms, counted), counted
@@ -175,9 +177,9 @@ class DeliverySender:
         subscriber: Subscriber,
         delivery: Delivery,
         outcome: Outcome,
+        now_ms: int,
         counted: list[str],
     ) -> None:
-        now_ms = self._now_ms()
         result = self._judge(delivery, outcome, now_ms)
         if not deliveries.record(connection, delivery, result, now_ms=now_ms):
             _logger.warning(

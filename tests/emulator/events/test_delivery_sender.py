@@ -48,7 +48,7 @@ class Emulator:
 
     def __init__(self, path):
         self.path = path
-        self.now = START
+        self.now, self.tick = START, 0
         self.receivers = [Receiver()]
         self.counted = []
         self.most = 100
@@ -59,7 +59,7 @@ class Emulator:
         self.sender = DeliverySender(
             self.database,
             lambda _: [each for each in self.receivers if not each.is_disabled],
-            now=lambda: self.now,
+            now=self.read_clock,
             retention_s=WEEK_S,
             count=lambda result, count: self.counted.append((result, count)),
             pick=lambda: 1.0,
@@ -67,6 +67,11 @@ class Emulator:
 
     def close(self):
         self.database.close()
+
+    def read_clock(self):
+        """Returns the time, which is later by a tick at each call."""
+        self.now += self.tick
+        return self.now
 
     def add(self, *tags, repository="gcr.io/my-project/app", subscriber="builds"):
         queue = DeliveryQueue(
@@ -106,6 +111,15 @@ class Emulator:
 def emulator(tmp_path):
     with closing(Emulator(tmp_path / "emulator.db")) as emulator:
         yield emulator
+
+
+def test_events_of_one_repository_follow_each_other_without_a_wait_while_time_passes(emulator):
+    (receiver,) = emulator.receivers
+    emulator.add("v1", "v2", "v3")
+    emulator.tick = 0.001
+    emulator.send()
+
+    assert receiver.take() == [("v1", 1), ("v2", 1), ("v3", 1)]
 
 
 def test_n4_attempts_2_to_24_follow_the_clock_and_then_the_delivery_has_failed(emulator):
