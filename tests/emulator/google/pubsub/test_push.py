@@ -193,14 +193,16 @@ def test_without_the_lease_nothing_is_sent_or_counted(pubsub: PubSub, pusher: Pu
     assert pusher.take() == []
 
 
+@pytest.mark.parametrize("retained", [True, False])
 def test_messages_that_are_taken_together_are_sent_again_from_the_one_that_was_refused(
-    pubsub: PubSub, pusher: Pusher
+    pubsub: PubSub, pusher: Pusher, caplog: pytest.LogCaptureFixture, retained: bool
 ) -> None:
     letters = "projects/my-project/topics/letters"
     pubsub.call("PUT", "topics/letters", {})
     # deliveryAttempt is present with a dead-letter policy.
     policy = {"deadLetterTopic": letters, "maxDeliveryAttempts": 5}
-    pubsub.subscribe(pushConfig={"pushEndpoint": pusher.url}, deadLetterPolicy=policy)
+    push = {"pushEndpoint": pusher.url}
+    pubsub.subscribe(pushConfig=push, deadLetterPolicy=policy, retainAckedMessages=retained)
     pubsub.publish(*"abcdefg")
     # One, then two, then four together: the second of these is refused.
     pusher.answers(200, 200, 200, 200, 500)
@@ -212,6 +214,7 @@ def test_messages_that_are_taken_together_are_sent_again_from_the_one_that_was_r
     told = [(read(each), json.loads(each.body)["deliveryAttempt"]) for each in pusher.take()]
     assert told == [("e", 2), ("f", 1), ("g", 1)]
     assert pusher.find_due() is None
+    assert "came too late" not in caplog.text
 
 
 def test_n2_the_next_holder_of_the_lease_sends_at_once_what_the_last_one_had_begun(
