@@ -11,7 +11,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_PAUSE_S = 0.01
+_PAUSE_S = 0.02
 # So long after a commit of others, more of them are likely.
 _BUSY_S = 0.1
 # More than that behind, requests follow each other at once: what waits is limited in number.
