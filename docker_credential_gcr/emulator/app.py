@@ -16,6 +16,7 @@ from docker_credential_gcr.emulator.database.accounts import aws_access_keys
 from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
 from docker_credential_gcr.emulator.database.accounts.key_table import KeyTable
 from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.events import leases
 from docker_credential_gcr.emulator.database.projects import projects
 from docker_credential_gcr.emulator.database.read_cache import ReadCache
 from docker_credential_gcr.emulator.events.dispatcher import Wakeup
@@ -36,6 +37,7 @@ from docker_credential_gcr.emulator.registry.dependencies import RegistryService
 from docker_credential_gcr.emulator.registry.dialects.public_registries import PublicRegistry
 from docker_credential_gcr.emulator.runtime.asgi import App
 from docker_credential_gcr.emulator.runtime.clock import Clock
+from docker_credential_gcr.emulator.runtime.errors import StorageFull
 from docker_credential_gcr.emulator.telemetry.metrics import PUBSUB, Counts, ProcessCounts
 
 from .data_directory import DataDirectory
@@ -192,6 +194,9 @@ class Emulator:
         self._database.write_now(work)
         # A database that was restored is checked before any bytes are deleted, with --gc-interval 0.
         if not self._database.is_remote:
+            # On a full disk they stay, and end by themselves.
+            with suppress(StorageFull):
+                self._database.write_now(leases.end_all)
             sweep(self._database, self._store, now=self.clock.now())
         self._directory.remove_older_uploads()
 

@@ -4,7 +4,6 @@ from sqlalchemy import Connection, delete
 
 from docker_credential_gcr.emulator.database import control_documents, schema
 from docker_credential_gcr.emulator.database.accounts import service_accounts
-from docker_credential_gcr.emulator.database.events import leases
 from docker_credential_gcr.emulator.database.images import doomed, uploads
 from docker_credential_gcr.emulator.database.projects import projects
 from docker_credential_gcr.emulator.database.schema import federation, users
@@ -28,7 +27,7 @@ _RESET_TABLES = (
 
 
 def prepare(connection: Connection, settings: Settings, now: float) -> None:
-    """Creates the projects; clears the control state, unfinished writes and leases of earlier servers.
+    """Creates the projects; clears the control state and unfinished writes of earlier servers.
 
     Those of other servers on the database are left: they may be in progress.
     """
@@ -36,7 +35,6 @@ def prepare(connection: Connection, settings: Settings, now: float) -> None:
     if settings.database is None:
         control_documents.clear(connection)
         doomed.end_writes(connection)
-        leases.end_all(connection)
 
 
 def reset(connection: Connection, settings: Settings, now: float) -> None:

@@ -27,7 +27,8 @@ _HELD = Statement(
 _RELEASE = Statement(
     delete(leases).where(leases.c.name == bindparam("of_name"), leases.c.holder == bindparam("of_holder"))
 )
-_END_ALL = Statement(delete(leases), [])
+# With a condition: SQLite writes a page for a DELETE of all rows, also if there are none.
+_END_ALL = Statement(delete(leases).where(leases.c.until_ms > 0), [])
 
 
 def acquire(connection: Connection, name: str, holder: str, *, now: float, lifetime_s: float) -> bool:
