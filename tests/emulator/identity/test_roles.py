@@ -30,6 +30,8 @@ def test_an_editor_may_do_all_but_grant_roles_and_federate_identities() -> None:
         "resourcemanager.projects.delete",
         "resourcemanager.projects.setIamPolicy",
         "resourcemanager.projects.undelete",
+        "secretmanager.secrets.setIamPolicy",
+        "secretmanager.versions.access",
         "storage.buckets.setIamPolicy",
         "storage.objects.getIamPolicy",
         "storage.objects.setIamPolicy",

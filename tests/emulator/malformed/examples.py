@@ -18,6 +18,7 @@ _REPOSITORIES = f"{_V1}/locations/{{location}}/repositories"
 _REPOSITORY = f"{_REPOSITORIES}/{{repository}}"
 _PACKAGE = f"{_REPOSITORY}/packages/{{package}}"
 _TOPIC, _SUBSCRIPTION = f"{_V1}/topics/{{topic}}", f"{_V1}/subscriptions/{{subscription}}"
+_SECRET = f"{_V1}/secrets/{{secret}}"
 _VERSION = f"{_PACKAGE}/versions/{{version}}".removeprefix("/v1/")
 
 
@@ -44,6 +45,7 @@ _POLICY = {"version": 3, "bindings": _BINDINGS}
 _OWN_BINDINGS = [{"role": "roles/iam.serviceAccountUser", "members": ["user:ada@example.com"]}]
 _IMAGE_BINDINGS = [{"role": "roles/artifactregistry.reader", "members": ["user:ada@example.com"]}]
 _TOPIC_BINDINGS = [{"role": "roles/pubsub.publisher", "members": ["user:ada@example.com"]}]
+_SECRET_BINDINGS = [{"role": "roles/secretmanager.secretAccessor", "members": ["user:ada@example.com"]}]
 _SUBSCRIPTION_BINDINGS = [{"role": "roles/pubsub.subscriber", "members": ["user:ada@example.com"]}]
 _SUBSCRIPTION_SETTINGS = {
     "ackDeadlineSeconds": 10,
@@ -240,6 +242,25 @@ EXAMPLES: dict[tuple[str, str], Example] = {
         {"policy": {"version": 1, "bindings": _SUBSCRIPTION_BINDINGS}}
     ),
     ("POST", f"{_SUBSCRIPTION}:testIamPermissions"): Example({"permissions": ["pubsub.subscriptions.get"]}),
+    ("POST", f"{_V1}/secrets"): Example(
+        {"replication": {"automatic": {}}, "labels": {"a": "b"}, "annotations": {"a": "b"}}, "secretId=other"
+    ),
+    ("PATCH", _SECRET): Example({"labels": {"a": "b"}, "annotations": {"a": "b"}}),
+    ("POST", f"{_SECRET}:addVersion"): Example({"payload": {"data": "YQ==", "dataCrc32c": "3251651376"}}),
+    ("POST", f"{_SECRET}:setIamPolicy"): Example({"policy": {"version": 1, "bindings": _SECRET_BINDINGS}}),
+    ("POST", f"{_SECRET}:testIamPermissions"): Example({"permissions": ["secretmanager.secrets.get"]}),
+    ("POST", f"{_SECRET}/versions/{{number}}:enable"): Example({"etag": ""}),
+    ("POST", f"{_SECRET}/versions/{{number}}:disable"): Example({"etag": ""}),
+    ("POST", "/_emulator/webhooks"): Example(
+        {
+            "url": "http://127.0.0.1:1/",
+            "project": "my-project",
+            "events": ["insert"],
+            "format": "docker",
+            "secret": "s",
+        }
+    ),
+    ("POST", "/_emulator/webhooks/{webhook}:redeliver"): Example({"deliveries": ["none"]}),
     ("PUT", "/_emulator/faults"): Example(
         {
             "faults": [
@@ -289,6 +310,11 @@ EXAMPLES: dict[tuple[str, str], Example] = {
 WITHOUT_BODY = {
     ("POST", f"{ACCOUNT_PATH}/keys"): "makes an RSA key each time, and reads two words of a fixed list",
     ("POST", f"{_SUBSCRIPTION}:detach"): "takes none, and detaches for ever",
+    (
+        "POST",
+        f"{_SECRET}/versions/{{number}}:destroy",
+    ): "takes an etag as the others do, and destroys for ever",
+    ("POST", "/_emulator/webhooks/{webhook}:test"): "takes none, and sends a request",
     ("POST", "/_emulator/reset"): "takes none, and forgets everything",
     ("POST", "/_emulator/accessTokens"): "takes none",
 }

@@ -49,6 +49,10 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "google.sign_in.csrf._COOKIE_VALUE": ("fullmatch", ("",)),
     "google.artifact_registry.docker_images._NAME": ("fullmatch", ("", "a@", "a@sha256:")),
     "google.artifact_registry.repositories._ID": ("fullmatch", ("",)),
+    "google.artifact_registry.virtual_config._NAME": (
+        "fullmatch",
+        ("", "projects/p/locations/l/repositories/"),
+    ),
     "google.artifact_registry.repositories._KEY": ("fullmatch", ("", "projects/p/locations/l/keyRings/")),
     "google.asset.policy_analysis._BUCKET": (
         "fullmatch",
@@ -77,6 +81,7 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "google.projects.project_filters._TOKEN": ("match", ("", '"')),
     "google.projects.parents._PARENT": ("fullmatch", ("", "folders/")),
     "google.storage.bucket_resource._LOCATION": ("fullmatch", ("",)),
+    "google.secret_manager.secrets._ID": ("fullmatch", ("",)),
     "google.storage.bucket_resource._NAME": ("fullmatch", ("",)),
     "google.oauth2.sts._AUDIENCE": ("fullmatch", ("", f"//iam.googleapis.com/{POOL}/providers/")),
     "sites.hosts._ARTIFACT_HOST": ("fullmatch", ("", "us-")),
@@ -147,6 +152,7 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "middleware.host_router._HOST": ("fullmatch", ("", "a:", "[")),
     "middleware.trusted_proxies._WITH_PORT": ("fullmatch", ("", "[", "1.")),
     "database.engine.postgresql.connections._PORTS": ("fullmatch", ("", "1,")),
+    "cli.resources.webhook._ID": ("fullmatch", ("",)),
     "cli.options._PASSWORD": ("search", ("", "//a:")),
     "data_directory._CREDENTIALS": ("sub", ("", "a://", "a?")),
     "operator_token._TOKEN": ("fullmatch", ("", "a=")),

@@ -48,6 +48,8 @@ class InProcess:
             "tag": "v1",
             "topic": "news",
             "subscription": "builds",
+            "secret": "password",
+            "number": "1",
             "service": "storage.googleapis.com",
             "operation": "acf.x",
         }
@@ -89,6 +91,13 @@ class InProcess:
         self.call("PUT", "/v1/projects/my-project/topics/news", {})
         topic = {"topic": "projects/my-project/topics/news"}
         self.call("PUT", "/v1/projects/my-project/subscriptions/builds", topic)
+        self.call(
+            "POST", "/v1/projects/my-project/secrets?secretId=password", {"replication": {"automatic": {}}}
+        )
+        payload = {"payload": {"data": "YQ=="}}
+        self.call("POST", "/v1/projects/my-project/secrets/password:addVersion", payload)
+        webhook = self.call("POST", "/_emulator/webhooks", {"url": "http://127.0.0.1:1/"})
+        self.places["webhook"] = webhook["id"]
         self.places["version"] = self._push("us-docker.pkg.dev/my-project/repo/app")
         self.places["image"] = f"app@{self.places['version']}"
         self._push("my-project/app")
