@@ -76,6 +76,7 @@ TABLE = [
     (".database", ".identity .oci .runtime", "alembic psycopg sqlalchemy"),
     (".storage", ".oci .runtime", "obstore"),
     (".outgoing", "VALUES CONTEXT", "certifi"),
+    (".upstream", "VALUES CONTEXT .outgoing", "aiohttp yarl"),
     (".registry", "VALUES CONTEXT .database .storage", "sqlalchemy"),
     (".google", "VALUES CONTEXT .database .outgoing .storage", "google_crc32c jinja2 sqlalchemy starlette"),
     (".control", "VALUES CONTEXT .database .outgoing .storage", "sqlalchemy starlette"),

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 INSTALL = "install the emulator extra from a checkout: pip install '.[emulator]'"
 # Their import names.
 MODULES = (
+    "aiohttp",
     "alembic",
     "filelock",
     "google_crc32c",

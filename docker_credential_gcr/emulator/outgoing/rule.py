@@ -51,7 +51,7 @@ class OutgoingRule:
                     f"{target.host} has the address {address}, which gcr-emulator never sends requests to: "
                     "name another host"
                 )
-            if address.is_loopback and (self.loopback or (named and _is_loopback_name(target.host))):
+            if address.is_loopback and (self.loopback or (named and is_loopback_name(target.host))):
                 continue
             if not named or address.is_loopback:
                 raise OutgoingRefused(self._explain(target, address))
@@ -113,7 +113,8 @@ def _is_forbidden(address: Address) -> bool:
     return special or address in _METADATA or (address.version == 6 and address in _LOCAL_NAT64)
 
 
-def _is_loopback_name(host: str) -> bool:
+def is_loopback_name(host: str) -> bool:
+    """Returns whether a host is named as loopback, whatever its name resolves to."""
     if host == "localhost":
         return True
     try:

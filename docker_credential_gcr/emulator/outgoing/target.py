@@ -32,10 +32,10 @@ class Target:
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def parse_target(url: str) -> Target:
+def parse_target(url: str, *, max_length: int = _MAX_URL) -> Target:
     """Parses a URL. Raises OutgoingRefused, whose message does not repeat the URL: it can hold a secret."""
-    if len(url) > _MAX_URL:
-        raise OutgoingRefused(f"the URL has more than {_MAX_URL} characters")
+    if len(url) > max_length:
+        raise OutgoingRefused(f"the URL has more than {max_length} characters")
     # urlsplit drops line ends and tabs, and libraries disagree on what a backslash is.
     if any(not "!" <= character <= "~" or character == "\\" for character in url):
         raise OutgoingRefused("the URL has a space, a backslash or a character outside ASCII: encode it")

@@ -12,7 +12,17 @@ from docker_credential_gcr.emulator import extra
 from docker_credential_gcr.emulator.runtime import process_limits
 
 # Each costs more than a millisecond; its cost is written next to its import.
-LATE = {"alembic", "cryptography.x509", "jinja2", "jwt", "requests", "rich", "sqlalchemy.orm", "starlette"}
+LATE = {
+    "aiohttp",
+    "alembic",
+    "cryptography.x509",
+    "jinja2",
+    "jwt",
+    "requests",
+    "rich",
+    "sqlalchemy.orm",
+    "starlette",
+}
 SERVE = """
 import asyncio, json, sys
 from docker_credential_gcr.emulator.server import lifecycle

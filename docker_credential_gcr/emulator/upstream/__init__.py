@@ -1,0 +1,1 @@
+"""A client of upstream registries: what mirrors and remote repositories fetch through."""
