@@ -28,6 +28,7 @@ pytest_plugins = (
 # How to install a program that is not in a package of the same name.
 INSTALL = {
     "docker": "apt-get install docker.io",
+    "htpasswd": "apt-get install apache2-utils",
     "gcloud": "https://cloud.google.com/sdk/docs/install",
     **dict.fromkeys(("nsenter", "pivot_root", "setpriv", "unshare"), "apt-get install util-linux"),
     "postgres": "apt-get install postgresql",

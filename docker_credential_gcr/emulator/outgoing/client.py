@@ -24,7 +24,7 @@ _LIMIT_S = 15.0
 # The client writes these itself: another value could change where a request ends.
 _OWN_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "via"})
 # Says that a program forwarded the request: an emulator on loopback would else take it for the operator's.
-_VIA = "1.1 gcr-emulator"
+VIA = "1.1 gcr-emulator"
 
 
 class OutgoingClient:
@@ -123,7 +123,7 @@ def _format_head(method: str, target: Target, headers: Mapping[str, str], size: 
         "Host": target.authority,
         "Content-Length": str(size),
         "Connection": "close",
-        "Via": _VIA,
+        "Via": VIA,
     }
     for name, value in headers.items():
         if name.lower() in _OWN_HEADERS or not is_header(name, value):

@@ -14,6 +14,7 @@ from typing import Any
 
 from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.reference import parse_name, parse_reference
+from docker_credential_gcr.emulator.outgoing.client import Resolve
 from docker_credential_gcr.emulator.outgoing.resolver import resolve
 from docker_credential_gcr.emulator.outgoing.rule import OutgoingRule, is_loopback_name
 from docker_credential_gcr.emulator.outgoing.target import Target
@@ -22,7 +23,7 @@ from docker_credential_gcr.emulator.settings import Limits
 from . import referrers
 from .blobs import BlobStream
 from .breaker import UpstreamBreaker
-from .connections import SILENCE_S, Check, Resolve, UpstreamConnections, UpstreamResponse
+from .connections import SILENCE_S, Check, UpstreamConnections, UpstreamResponse
 from .errors import UpstreamBadStatus, UpstreamMismatch, UpstreamNotFound
 from .exchange import GetCredentials, UpstreamExchange, UpstreamRequest
 from .limits import PullLimit

@@ -14,7 +14,8 @@ What it is told, and why:
     DummyCookieJar            an upstream's cookies are not kept
 
 It does not count interim answers (100 Continue): an upstream that sends nothing else, as fast as it can,
-costs up to 130 MiB and the event loop's time until the request's limit.
+costs up to 130 MiB and the event loop's time until the request's limit. The client of webhooks and pushes
+(emulator/outgoing) has its own reader: it takes 102 for an answer, as Pub/Sub does, and counts the others.
 https://docs.aiohttp.org/en/stable/client_reference.html
 """
 
@@ -24,7 +25,7 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 
 import aiohttp
@@ -32,6 +33,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from docker_credential_gcr import __version__
+from docker_credential_gcr.emulator.outgoing.client import VIA, Resolve
 from docker_credential_gcr.emulator.outgoing.errors import OutgoingError, OutgoingRefused
 from docker_credential_gcr.emulator.outgoing.resolver import resolve
 from docker_credential_gcr.emulator.outgoing.target import Target
@@ -39,7 +41,6 @@ from docker_credential_gcr.emulator.outgoing.trust import make_context
 
 from .errors import UpstreamCut, UpstreamError, UpstreamMismatch, UpstreamTimeout, UpstreamUnreachable
 
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 # Raises OutgoingRefused for an address that a target may not have.
 Check = Callable[[Target, Sequence[str]], None]
 _CONNECTIONS = 256
@@ -49,10 +50,9 @@ SILENCE_S = 30.0
 _RATE = 1024
 # A body below 10,000 bytes is read so that its connection can be used again.
 _SHORT_DIGITS = 4
-# Via says that a program forwards the request: an emulator on loopback would else take it for the operator's.
 _OWN = {
     "User-Agent": f"gcr-emulator/{__version__}",
-    "Via": "1.1 gcr-emulator",
+    "Via": VIA,
     "Accept-Encoding": "identity",
 }
 
@@ -100,6 +100,8 @@ class UpstreamResponse:
                 body += data
                 if len(body) > size:
                     raise UpstreamMismatch(self.url, f"the answer has more than {size} bytes")
+        except asyncio.TimeoutError as error:
+            raise UpstreamTimeout(self.url, is_connected=True) from error
         except (aiohttp.ClientError, OSError) as error:
             raise UpstreamCut(self.url) from error
         return bytes(body)

@@ -2,9 +2,11 @@
 
 import re
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from clients.command import CannotStart
 
@@ -32,17 +34,24 @@ def registry(directory: Path, *, passwords: Path | None = None) -> Iterator[str]
         text=True,
         start_new_session=True,
     )
-    try:
-        yield f"localhost:{_await_port(process)}"
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def _await_port(process: "subprocess.Popen[str]") -> int:
     assert process.stderr is not None
+    with process.stderr as log:
+        # A full pipe would stop the registry.
+        reader = threading.Thread(target=log.read)
+        try:
+            host = f"localhost:{_await_port(log)}"
+            reader.start()
+            yield host
+        finally:
+            process.kill()
+            process.wait()
+            if reader.is_alive():
+                reader.join()
+
+
+def _await_port(log: IO[str]) -> int:
     said = []
-    for line in process.stderr:
+    for line in log:
         said.append(line)
         if listening := _LISTENING.search(line):
             return int(listening.group(1))

@@ -13,6 +13,7 @@ from support.servers.scripted_upstream import (
     give_token,
     hang,
     make_image,
+    send_slowly,
 )
 from support.upstream_clients import NAME, SECRET, SetClock, find_secret, play
 
@@ -333,6 +334,15 @@ def test_trouble_at_the_token_host_is_the_requests_trouble(status: int, error: t
             await client.get_manifest(NAME, "latest")
 
     play(scenario)
+
+
+def test_a_manifest_that_stops_within_is_silent() -> None:
+    async def scenario(server: ScriptedUpstream, client: UpstreamClient) -> None:
+        server.script(MANIFEST, send_slowly([cut(give_manifest(IMAGE), 10), b""], 30))
+        with pytest.raises(UpstreamTimeout):
+            await client.get_manifest(NAME, "latest")
+
+    play(scenario, silence_s=0.1)
 
 
 def test_the_limit_covers_the_token_host() -> None:
