@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import uvloop
@@ -52,14 +53,17 @@ def play(
     *,
     rule: OutgoingRule = LOCAL,
     make_upstream: Callable[[str], Upstream] = parse_upstream,
+    certificate: Path | None = None,
     **options: Any,
 ) -> Result:
     """Runs a scenario with one upstream and a client of it."""
 
     async def run() -> Result:
-        async with ScriptedUpstream() as server:
+        async with ScriptedUpstream(certificate) as server:
             options.setdefault("now", SetClock().now)
-            client = UpstreamClient(make_upstream(server.url), rule, environ={}, **options)
+            if certificate:
+                options.update(environ={"SSL_CERT_FILE": str(certificate)}, resolve=find_loopback)
+            client = UpstreamClient(make_upstream(server.url), rule, **{"environ": {}, **options})
             try:
                 return await scenario(server, client)
             finally:

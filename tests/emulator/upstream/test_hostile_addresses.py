@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
+from support.keys import save_certificate
 from support.servers.scripted_upstream import (
     Asked,
     ScriptedUpstream,
@@ -204,6 +206,24 @@ def test_t15_a_redirect_to_a_forbidden_place_is_refused(location: str) -> None:
         assert {asked.path for asked in server.requests} == {BLOB}
 
     play(scenario, resolve=find_metadata)
+
+
+def test_t15_nothing_leads_from_https_to_http(tmp_path: Path) -> None:
+    async def scenario(server: ScriptedUpstream, client: UpstreamClient) -> None:
+        async with ScriptedUpstream() as plain:
+            server.script(MANIFEST, challenge(f"{plain.url}/token"))
+            with pytest.raises(UpstreamDenied, match="which is not its token host"):
+                await client.get_manifest(NAME, "latest")
+            server.script(BLOB, redirect(f"http://{server.host}/x"), redirect(f"{plain.url}/x"))
+            for _ in range(2):
+                with pytest.raises(UpstreamBadRedirect, match="from https to http"):
+                    await read(client)
+            assert plain.requests == []
+            server.script(BLOB, redirect("/x"))
+            server.script("/x", answer(200, IMAGE.layer))
+            assert await read(client) == IMAGE.layer
+
+    play(scenario, certificate=save_certificate(tmp_path, "localhost"), find_credentials=find_secret)
 
 
 def test_t15_an_upstream_elsewhere_does_not_lead_to_services_of_this_machine() -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -27,18 +29,25 @@ Reply = bytes | Callable[[Asked, asyncio.StreamWriter], Awaitable[None]]
 
 
 class ScriptedUpstream:
-    """Answers each path with its next reply, the last one repeatedly; 404 for any other path."""
+    """Answers each path with its next reply, the last one repeatedly; 404 for any other path.
 
-    def __init__(self) -> None:
+    With the file of a certificate for localhost it serves https.
+    """
+
+    def __init__(self, certificate: Path | None = None) -> None:
+        self._context: ssl.SSLContext | None = None
+        if certificate is not None:
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._context.load_cert_chain(certificate)
         self.requests: list[Asked] = []
         self._replies: dict[str, list[Reply]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "ScriptedUpstream":
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._context)
         self.port = self._server.sockets[0].getsockname()[1]
-        self.host = f"127.0.0.1:{self.port}"
-        self.url = f"http://{self.host}"
+        self.host = f"{'localhost' if self._context else '127.0.0.1'}:{self.port}"
+        self.url = f"{'https' if self._context else 'http'}://{self.host}"
         return self
 
     async def __aexit__(
