@@ -307,9 +307,17 @@ def test_t15_an_upstream_with_a_metadata_address_is_never_reached(address: str) 
     play(scenario, make_upstream=lambda _url: parse_upstream(f"http://{host}/"))
 
 
-def test_t15_proxies_and_passwords_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_t15_proxies_and_passwords_of_the_environment_are_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login someone password netrc-word\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "https_proxy"):
         monkeypatch.setenv(name, "http://192.0.2.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
 
     async def scenario(server: ScriptedUpstream, client: UpstreamClient) -> None:
         server.script(MANIFEST, give_manifest(IMAGE, Set_Cookie="a=b; Path=/"))

@@ -110,9 +110,10 @@ def test_t16_no_reader_gets_a_whole_wrong_blob(case: str) -> None:
     async def scenario(server: ScriptedUpstream, client: UpstreamClient) -> None:
         server.script(BLOB, reply)
         with pytest.raises(error):
-            await asyncio.wait_for(read(client), 20)
+            await read(client)
 
-    play(scenario, max_blob=2 * LENGTH, silence_s=0.3)
+    # A busy machine may be silent too: a short limit is for those cases that wait for it.
+    play(scenario, max_blob=2 * LENGTH, silence_s=0.3 if error is UpstreamTimeout else 60)
 
 
 def test_t16_a_size_that_differs_from_the_manifests_is_refused_before_the_first_byte() -> None:
@@ -166,6 +167,7 @@ MANIFESTS: dict[str, tuple[Reply, type[UpstreamError]]] = {
         answer(200, ZEROS, Content_Encoding="gzip", Content_Type=media_types.OCI_MANIFEST),
         UpstreamMismatch,
     ),
+    "compressed by name only": (give_manifest(IMAGE, Content_Encoding="br"), UpstreamMismatch),
     "gzip bomb without a name": (answer(200, ZEROS, Content_Type=media_types.OCI_MANIFEST), UpstreamMismatch),
 }
 
@@ -177,7 +179,7 @@ def test_t15_a_manifest_that_is_none_is_refused_within_its_limits(case: str) -> 
     async def scenario(server: ScriptedUpstream, client: UpstreamClient) -> None:
         server.script(MANIFEST, reply)
         with pytest.raises(error):
-            await asyncio.wait_for(client.get_manifest(NAME, "latest", limit_s=1), 20)
+            await client.get_manifest(NAME, "latest", limit_s=1 if error is UpstreamTimeout else 60)
 
     tracemalloc.start()
     play(scenario, limits=Limits(manifest_size=4 * 1024 * 1024))
