@@ -16,6 +16,7 @@ _SCOPES = 4
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARAMETER = re.compile(rf'({_NAME})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_NAME}))')
 _SCHEME = re.compile(rf"({_NAME})(?=[ \t,]|$)")
+_ESCAPED = re.compile(r"\\(.)")
 _SEPARATORS = " \t,"
 
 
@@ -44,7 +45,7 @@ def _parse(header: str) -> list[Challenge]:
             at += 1
         elif found and (parameter := _PARAMETER.match(header, at)):
             name, quoted, plain = parameter.groups()
-            value = plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+            value = plain if quoted is None else _ESCAPED.sub(r"\1", quoted)
             found[-1][1].setdefault(name.lower(), value)
             at = parameter.end()
         elif scheme := _SCHEME.match(header, at):

@@ -313,7 +313,7 @@ WITHOUT_BODY = {
     (
         "POST",
         f"{_SECRET}/versions/{{number}}:destroy",
-    ): "takes an etag as the others do, and destroys for ever",
+    ): "takes what the others take, and is for ever",
     ("POST", "/_emulator/webhooks/{webhook}:test"): "takes none, and sends a request",
     ("POST", "/_emulator/reset"): "takes none, and forgets everything",
     ("POST", "/_emulator/accessTokens"): "takes none",
