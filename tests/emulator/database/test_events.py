@@ -8,10 +8,8 @@ from functools import partial
 import pytest
 from support.servers.postgresql import NEEDS
 
-from docker_credential_gcr.emulator.control import initial_state
 from docker_credential_gcr.emulator.database.events import leases, outbox
 from docker_credential_gcr.emulator.database.events.outbox import Event
-from docker_credential_gcr.emulator.settings import Settings
 
 EVENT = Event(1000, "INSERT", "my-project", "containerregistry.googleapis.com", "gcr.io/my-project/app")
 
@@ -129,7 +127,7 @@ def test_a_lease_has_one_holder_until_it_ends(database):
     assert acquire("three", 116) is True
 
 
-def test_a_start_ends_the_leases_that_a_killed_process_has_left(database):
+def test_the_leases_that_a_killed_process_has_left_are_ended(database):
     def hold(holder):
         return database.write_now(
             partial(leases.acquire, name="events", holder=holder, now=1000, lifetime_s=10)
@@ -137,5 +135,5 @@ def test_a_start_ends_the_leases_that_a_killed_process_has_left(database):
 
     assert hold("killed")
     assert not hold("first")
-    database.write_now(partial(initial_state.prepare, settings=Settings(), now=1000.0))
+    database.write_now(leases.end_all)
     assert hold("first")

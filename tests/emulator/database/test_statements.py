@@ -21,7 +21,12 @@ from docker_credential_gcr.emulator.database.engine.statement import Statement
 
 CORE = (Select, Insert, Update, Delete, TextClause)
 POSTGRESQL = psycopg_dialect()
-GROWING = {table.name for table in schema.metadata.tables.values()} - {"control", "revisions", "webhooks"}
+GROWING = {table.name for table in schema.metadata.tables.values()} - {
+    "control",
+    "revisions",
+    "leases",
+    "webhooks",
+}
 # They read tables of few rows, uploads, doomed keys and the journal, in whole; or the oldest thousand events.
 SCANNING = {
     "events.outbox._PRUNE",

@@ -96,7 +96,7 @@ class InProcess:
         )
         payload = {"payload": {"data": "YQ=="}}
         self.call("POST", "/v1/projects/my-project/secrets/password:addVersion", payload)
-        webhook = self.call("POST", "/_emulator/webhooks", {"url": "http://127.0.0.1:1/"})
+        webhook = self.call("POST", "/_emulator/webhooks", {"url": "https://127.0.0.1:1/"})
         self.places["webhook"] = webhook["id"]
         self.places["version"] = self._push("us-docker.pkg.dev/my-project/repo/app")
         self.places["image"] = f"app@{self.places['version']}"
