@@ -176,14 +176,20 @@ class MetadataServer:
         ends_at = loop.time() + options.timeout_s
         disconnected = asyncio.ensure_future(_wait_for_disconnect(request))
         try:
-            while await find_etag() == known and not disconnected.done() and ends_at > loop.time():
-                await self._wait_for_instance(disconnected, ends_at)
+            while True:
+                # Before the content is read, which takes a moment: a change within it counts.
+                instance = self._current.instance
+                if await find_etag() != known or disconnected.done() or ends_at <= loop.time():
+                    return
+                await self._wait_for_instance(instance, disconnected, ends_at)
         finally:
             disconnected.cancel()
 
-    async def _wait_for_instance(self, disconnected: "asyncio.Future[None]", ends_at: float) -> None:
-        """Waits until the instance changes, the client disconnects, or the loop's time is `ends_at`."""
-        loop, instance = asyncio.get_running_loop(), self._current.instance
+    async def _wait_for_instance(
+        self, instance: Instance | None, disconnected: "asyncio.Future[None]", ends_at: float
+    ) -> None:
+        """Waits until there is another instance, the client disconnects, or the time is `ends_at`."""
+        loop = asyncio.get_running_loop()
         while self._current.instance is instance and (left_s := ends_at - loop.time()) > 0:
             await asyncio.wait({disconnected}, timeout=min(left_s, _POLL_INTERVAL_S))
             if disconnected.done():
