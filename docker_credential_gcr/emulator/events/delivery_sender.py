@@ -33,6 +33,8 @@ _FIRST_DELAY_S, _LAST_DELAY_S = 1.0, 3600.0
 # What a receiver may ask for with Retry-After.
 _LONGEST_WAIT_S = 24 * 3600.0
 _MAX_ERROR = 500
+# Deliveries of old events that fail in one transaction.
+_ENDED_AT_ONCE = 100
 
 
 class Outcome(NamedTuple):
@@ -208,8 +210,10 @@ class DeliverySender:
         self, connection: Connection, name: str, now_ms: int, counted: list[str]
     ) -> Delivery | None:
         before_ms = now_ms - int(self._retention_s * 1000)
-        while (first := deliveries.find_next(connection, name)) is not None:
-            if first.due_ms is None or first.due_ms > now_ms:
+        # The next look goes on with the rest: pushes wait for this transaction.
+        for _ in range(_ENDED_AT_ONCE):
+            first = deliveries.find_next(connection, name)
+            if first is None or first.due_ms is None or first.due_ms > now_ms:
                 return None
             if first.event.at_ms >= before_ms and first.attempts < ATTEMPTS:
                 return deliveries.begin(connection, first)

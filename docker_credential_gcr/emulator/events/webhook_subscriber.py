@@ -4,7 +4,6 @@
 followed. Retry-After counts with 429 and 503. https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md
 """
 
-import email.utils
 import hashlib
 import secrets
 import time
@@ -20,6 +19,7 @@ from docker_credential_gcr.emulator.identity.google_services import CONTAINER_RE
 from docker_credential_gcr.emulator.outgoing.answer import Answer
 from docker_credential_gcr.emulator.outgoing.client import OutgoingClient
 from docker_credential_gcr.emulator.outgoing.errors import OutgoingError
+from docker_credential_gcr.emulator.outgoing.retry_after import find_retry_after_s
 
 from .delivery_sender import Outcome
 from .webhook_formats import format_request, sign
@@ -88,7 +88,7 @@ def _judge(answer: Answer, now: float) -> Outcome:
         return Outcome(status=answer.status)
     error, retry_after_s = f"the receiver answered {answer.status}", 0.0
     if answer.status in _BUSY:
-        retry_after_s = parse_retry_after(answer.headers.get("retry-after", ""), now)
+        retry_after_s = find_retry_after_s(answer.headers, lambda: now) or 0.0
     disables = f"{error} Gone" if answer.status == _GONE else None
     return Outcome(error, answer.status, retry_after_s, disables=disables)
 
@@ -98,17 +98,3 @@ def list_subscribers(connection: Connection, outgoing: OutgoingClient) -> Sequen
     return [
         WebhookSubscriber(each, outgoing) for each in webhooks.list_all(connection) if each.disabled is None
     ]
-
-
-def parse_retry_after(text: str, now: float) -> float:
-    """Returns the seconds of a Retry-After, a number or a date; 0 for another text.
-
-    RFC 9110, section 10.2.3
-    """
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        at = email.utils.parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0
-    return max(0.0, at - now)

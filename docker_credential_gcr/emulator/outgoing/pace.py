@@ -25,10 +25,10 @@ class Pace:
         self,
         version: Callable[[], int],
         *,
-        system_clock: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._version, self._system_clock, self._sleep = version, system_clock, sleep
+        self._version, self._monotonic, self._sleep = version, monotonic, sleep
         self._busy_until: float | None = None
 
     async def give_way(self, request: Awaitable[T], late_s: float) -> T:
@@ -43,7 +43,7 @@ class Pace:
         return answer
 
     def _note(self, before: int) -> None:
-        now = self._system_clock()
+        now = self._monotonic()
         if self._version() != before:
             self._busy_until = now + _BUSY_S
         elif self._busy_until is not None and now >= self._busy_until:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from docker_credential_gcr.emulator.outgoing.errors import OutgoingFailed, OutgoingRefused
+from docker_credential_gcr.emulator.outgoing.retry_after import find_retry_after_s
 from docker_credential_gcr.emulator.outgoing.target import Target
 
 from .breaker import UpstreamBreaker
@@ -30,7 +31,7 @@ from .errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from .limits import PullLimit, find_pull_limit, find_retry_after_s
+from .limits import PullLimit, find_pull_limit
 from .redirects import MAX_REDIRECTS, STATUSES, find_next
 from .registries import Upstream
 from .tokens import TokenCache, UpstreamCredentials

@@ -9,10 +9,12 @@ import pytest
 from docker_credential_gcr.emulator.database.engine.sqlite import SqliteDatabase
 from docker_credential_gcr.emulator.database.events import deliveries, leases
 from docker_credential_gcr.emulator.database.events.outbox import Event
+from docker_credential_gcr.emulator.database.events.webhooks import Webhook
 from docker_credential_gcr.emulator.events.delivery_sender import ATTEMPTS, DeliverySender, Outcome
 from docker_credential_gcr.emulator.events.fanout import DeliveryQueue
 from docker_credential_gcr.emulator.events.lease import Lease
-from docker_credential_gcr.emulator.events.webhook_subscriber import parse_retry_after
+from docker_credential_gcr.emulator.events.webhook_subscriber import WebhookSubscriber
+from docker_credential_gcr.emulator.outgoing.answer import Answer
 
 START = 1_767_225_600
 DAY_S = 24 * 3600
@@ -241,23 +243,58 @@ def test_n9_retry_after_counts_if_it_is_longer_than_the_back_off(emulator):
     assert emulator.find_due() == START + 120 + DAY_S
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    {
-        "120": 120,
-        "0": 0,
-        "": 0,
-        "-5": 0,
-        "soon": 0,
-        "9" * 400: 999_999_999,
-        "²": 0,
-        "Thu, 01 Jan 2026 00:01:00 GMT": 60,
-        "Thu, 01 Jan 2015 00:01:00 GMT": 0,
-        "Thu, 99 Jan 2026 00:01:00 GMT": 0,
-    }.items(),
-)
-def test_n9_retry_after_is_a_number_or_a_date(text, seconds):
-    assert parse_retry_after(text, START) == seconds
+@pytest.mark.parametrize(("status", "wait_s"), [(429, 120.0), (503, 120.0), (500, 0.0), (400, 0.0)])
+def test_n9_a_webhook_waits_as_long_as_429_and_503_ask(status, wait_s):
+    class Outgoing:
+        async def post(self, _url, _headers, _body):
+            return Answer(status, {"retry-after": "120"}, b"")
+
+    webhook = Webhook("5f0c", "http://localhost/", None, ["INSERT"], "docker", [], 0)
+    outcome = asyncio.run(WebhookSubscriber(webhook, Outgoing()).try_out(START * 1000))
+
+    error = f"the receiver answered {status}"
+    assert outcome == Outcome(error, status, retry_after_s=wait_s)
+
+
+def count_statements(database, work):
+    """Returns how many statements the work runs."""
+    statements = []
+
+    def traced(connection):
+        driver = connection.connection.dbapi_connection
+        driver.set_trace_callback(statements.append)
+        try:
+            work(connection)
+        finally:
+            driver.set_trace_callback(None)
+
+    database.write_now(traced)
+    return len(statements)
+
+
+def test_what_a_full_queue_drops_takes_as_many_statements_as_one(emulator):
+    def drop_all_but(most):
+        return partial(deliveries.limit, subscriber="builds", most=most, before_ms=0, now_ms=START * 1000)
+
+    emulator.add(*(f"v{number}" for number in range(90)))
+    counted = [count_statements(emulator.database, drop_all_but(most)) for most in (89, 46)]
+
+    assert counted[0] == counted[1]
+    assert [state for _, state, _ in emulator.states()] == ["failed"] * 44 + ["waiting"] * 46
+
+
+def test_old_deliveries_fail_some_at_a_time_because_pushes_wait(emulator):
+    (receiver,) = emulator.receivers
+    emulator.most = 1000
+    emulator.add(*(f"v{number}" for number in range(150)))
+    emulator.now += WEEK_S + 1
+    emulator.send()
+    failed = [state for _, state, _ in emulator.states()].count("failed")
+    emulator.add("v150")
+    emulator.send()
+
+    assert failed == 100
+    assert receiver.take() == [("v150", 1)]
 
 
 def test_a_subscriber_that_is_disabled_gets_nothing_more_and_what_waits_has_failed(emulator, caplog):

@@ -26,7 +26,7 @@ class Server:
 def count_pauses(*commits: int, late_s: float = 0.0, apart_s: float = 0.0) -> int:
     """Returns the pauses between requests during which others commit so often."""
     server = Server()
-    pace = Pace(lambda: server.version, system_clock=lambda: server.now, sleep=server.sleep)
+    pace = Pace(lambda: server.version, monotonic=lambda: server.now, sleep=server.sleep)
     for each in commits:
         assert asyncio.run(pace.give_way(server.answer(each), late_s)) == "answer"
         server.now += apart_s

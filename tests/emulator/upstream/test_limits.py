@@ -6,25 +6,8 @@ from support.upstream_clients import SetClock
 from docker_credential_gcr.emulator.outgoing.errors import OutgoingRefused
 from docker_credential_gcr.emulator.outgoing.target import Target
 from docker_credential_gcr.emulator.upstream.breaker import MAX_RETRY_AFTER_S, UpstreamBreaker
-from docker_credential_gcr.emulator.upstream.limits import PullLimit, find_pull_limit, find_retry_after_s
+from docker_credential_gcr.emulator.upstream.limits import PullLimit, find_pull_limit
 from docker_credential_gcr.emulator.upstream.registries import parse_upstream
-
-NOW = 1796104800.0  # Tue, 01 Dec 2026 06:00:00 GMT
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("120", 120.0),
-        (" 0 ", 0.0),
-        ("9" * 100, 9_999_999_999.0),
-        ("Tue, 01 Dec 2026 06:01:00 GMT", 60.0),
-        ("Tue, 01 Dec 2026 05:00:00 GMT", 0.0),
-        *((text, None) for text in ("", "-1", "1.5", "soon", "\u0663", "Tue, 99 Dec 2026 06:01:00 GMT")),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> None:
-    assert find_retry_after_s({"retry-after": text}, lambda: NOW) == seconds
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, null, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, null, select, update
 
 from docker_credential_gcr.emulator.database.engine.statement import Statement
 from docker_credential_gcr.emulator.database.schema import deliveries
@@ -72,25 +72,35 @@ _COUNT = Statement(
     select(deliveries.c.state, func.count()).where(_OF_SUBSCRIBER).group_by(deliveries.c.state)
 )
 _FAIL = update(deliveries).where(_WAITS).values(state=FAILED, due_ms=null(), error=bindparam("why"))
-_FAIL_ONE = _FAIL.where(_ROW)
 _FAIL_ALL = _FAIL.where(_OF_SUBSCRIBER)
+_OLDEST = select(deliveries.c.id).where(_OF_SUBSCRIBER).order_by(deliveries.c.id)
+# One statement each, whatever the number: pushes wait for the transaction.
+_DROP = Statement(
+    _FAIL.where(deliveries.c.id.in_(_OLDEST.where(_WAITS).limit(bindparam("count")))).returning(
+        deliveries.c.repository
+    )
+)
+_REMOVE_ENDED = Statement(
+    delete(deliveries).where(
+        deliveries.c.id.in_(_OLDEST.where(deliveries.c.state != WAITING).limit(bindparam("count")))
+    )
+)
 _WAIT_AGAIN = (
     update(deliveries)
-    .where(_ROW)
+    .where(_OF_SUBSCRIBER)
     .values(state=WAITING, attempts=0, due_ms=null(), status=null(), error=null())
+    .returning(deliveries.c.repository)
 )
-_HOLD_BACK = update(deliveries).where(*_OF_REPOSITORY).values(due_ms=null())
+_HOLD_BACK = Statement(update(deliveries).where(*_OF_REPOSITORY).values(due_ms=null()))
 # Of the oldest alone: a look at all of them would take milliseconds at each admission.
-_oldest = select(deliveries.c.id).where(_OF_SUBSCRIBER).order_by(deliveries.c.id).limit(_PRUNED_AT_ONCE)
 _REMOVE_OLD = Statement(
     delete(deliveries).where(
-        deliveries.c.id.in_(_oldest),
+        deliveries.c.id.in_(_OLDEST.limit(_PRUNED_AT_ONCE)),
         deliveries.c.state != WAITING,
         deliveries.c.at_ms < bindparam("before_ms"),
     )
 )
 _REMOVE_ALL = delete(deliveries).where(_OF_SUBSCRIBER)
-_REMOVE = delete(deliveries).where(_ROW)
 
 
 def add(connection: Connection, subscriber: str, events: Iterable[Event], *, now_ms: int) -> None:
@@ -151,13 +161,14 @@ def limit(connection: Connection, subscriber: str, *, most: int, before_ms: int,
     """
     counts = {str(state): int(count) for state, count in _COUNT.all(connection, {"of": subscriber})}
     beyond = max(0, counts.get(WAITING, 0) - most)
-    why = f"dropped: more than {most} deliveries waited"
-    for row in _list_oldest(connection, subscriber, [WAITING], beyond):
-        connection.execute(_FAIL_ONE, {"row": row.id, "why": why})
-        _promote(connection, subscriber, row.repository, now_ms=now_ms)
-    ended = counts.get(DELIVERED, 0) + counts.get(FAILED, 0) + beyond
-    for row in _list_oldest(connection, subscriber, [DELIVERED, FAILED], max(0, ended - most)):
-        connection.execute(_REMOVE, {"row": row.id})
+    if beyond:
+        why = f"dropped: more than {most} deliveries waited"
+        dropped = _DROP.all(connection, {"of": subscriber, "count": beyond, "why": why})
+        for repository in {str(name) for (name,) in dropped}:
+            _promote(connection, subscriber, repository, now_ms=now_ms)
+    surplus = sum(counts.values()) - counts.get(WAITING, 0) + beyond - most
+    if surplus > 0:
+        _REMOVE_ENDED.run(connection, {"of": subscriber, "count": surplus})
     _REMOVE_OLD.run(connection, {"of": subscriber, "before_ms": before_ms})
     return beyond
 
@@ -178,18 +189,16 @@ def redeliver(connection: Connection, subscriber: str, names: Sequence[str] | No
 
     They go in their old order, before what waits.
     """
-    ended = select(deliveries.c.id, deliveries.c.repository).where(deliveries.c.subscriber == subscriber)
-    if names is None:
-        ended = ended.where(deliveries.c.state == FAILED)
-    else:
-        ended = ended.where(deliveries.c.state != WAITING, deliveries.c.name.in_(names))
-    rows = connection.execute(ended).all()
-    for row in rows:
-        connection.execute(_WAIT_AGAIN, {"row": row.id})
-    for repository in {str(row.repository) for row in rows}:
-        connection.execute(_HOLD_BACK, {"of": subscriber, "within": repository})
+    chosen = (
+        deliveries.c.state == FAILED
+        if names is None
+        else and_(deliveries.c.state != WAITING, deliveries.c.name.in_(names))
+    )
+    repositories = connection.execute(_WAIT_AGAIN.where(chosen), {"of": subscriber}).scalars().all()
+    for repository in set(repositories):
+        _HOLD_BACK.run(connection, {"of": subscriber, "within": repository})
         _promote(connection, subscriber, repository, now_ms=now_ms)
-    return len(rows)
+    return len(repositories)
 
 
 def remove_all(connection: Connection, subscriber: str) -> None:
@@ -200,18 +209,6 @@ def remove_all(connection: Connection, subscriber: str) -> None:
 def _find_first_waiting(connection: Connection, subscriber: str, repository: str) -> int | None:
     row = _FIRST_WAITING.one(connection, {"of": subscriber, "within": repository})
     return None if row is None else int(row[0])
-
-
-def _list_oldest(connection: Connection, subscriber: str, states: list[str], count: int) -> Sequence[Any]:
-    if not count:
-        return []
-    wanted = (
-        select(deliveries.c.id, deliveries.c.repository)
-        .where(deliveries.c.subscriber == subscriber, deliveries.c.state.in_(states))
-        .order_by(deliveries.c.id)
-        .limit(count)
-    )
-    return connection.execute(wanted).all()
 
 
 def _promote(connection: Connection, subscriber: str, repository: str, *, now_ms: int) -> None:

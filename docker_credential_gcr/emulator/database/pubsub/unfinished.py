@@ -1,7 +1,7 @@
 """Unfinished deliveries: messages that are with a subscriber, and whose deadline is not over.
 
-A push subscription has at most one, which its sender makes. If there is one, and no sender of this process
-makes it, then the process that began it has ended, or has lost its lease.
+Those of a push subscription are being made by its sender. Where no sender of this process makes them, the
+process that began them has ended, or has lost its lease.
 """
 
 from sqlalchemy import Connection, and_, bindparam, select, update
