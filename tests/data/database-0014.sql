@@ -141,8 +141,7 @@ CREATE TABLE deliveries (
 	due_ms INTEGER, 
 	status INTEGER, 
 	error VARCHAR, 
-	PRIMARY KEY (id), 
-	UNIQUE (name)
+	PRIMARY KEY (id)
 );
 INSERT INTO "deliveries" VALUES(1,'0123456789abcdef0123456789abcdef','5f0c12ab34cd','gcr.io/my-project/app','{"at_ms": 1767225600000, "action": "INSERT", "project": "my-project", "service": "containerregistry.googleapis.com", "repository": "gcr.io/my-project/app", "digest": null, "tag": "v1", "media_type": null, "size": null, "member": null, "id": 1}',1767225600000,'waiting',0,1767225600000,NULL,NULL);
 CREATE TABLE doomed (
@@ -534,6 +533,6 @@ CREATE INDEX ix_messages_project ON messages (project);
 CREATE INDEX ix_backlog_message ON backlog (message);
 CREATE INDEX backlog_due ON backlog (subscription, acknowledged_ms, due_ms);
 CREATE INDEX deliveries_due ON deliveries (subscriber, due_ms);
-CREATE INDEX deliveries_order ON deliveries (subscriber, id);
+CREATE INDEX deliveries_order ON deliveries (subscriber, state, id);
 CREATE INDEX deliveries_state ON deliveries (subscriber, state, repository);
 COMMIT;

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, null, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, null, or_, select, update
 
 from docker_credential_gcr.emulator.database.engine.statement import Statement
 from docker_credential_gcr.emulator.database.schema import deliveries
@@ -74,6 +74,7 @@ _COUNT = Statement(
 _FAIL = update(deliveries).where(_WAITS).values(state=FAILED, due_ms=null(), error=bindparam("why"))
 _FAIL_ALL = _FAIL.where(_OF_SUBSCRIBER)
 _OLDEST = select(deliveries.c.id).where(_OF_SUBSCRIBER).order_by(deliveries.c.id)
+_ENDED = or_(deliveries.c.state == DELIVERED, deliveries.c.state == FAILED)
 # One statement each, whatever the number: pushes wait for the transaction.
 _DROP = Statement(
     _FAIL.where(deliveries.c.id.in_(_OLDEST.where(_WAITS).limit(bindparam("count")))).returning(
@@ -81,9 +82,7 @@ _DROP = Statement(
     )
 )
 _REMOVE_ENDED = Statement(
-    delete(deliveries).where(
-        deliveries.c.id.in_(_OLDEST.where(deliveries.c.state != WAITING).limit(bindparam("count")))
-    )
+    delete(deliveries).where(deliveries.c.id.in_(_OLDEST.where(_ENDED).limit(bindparam("count"))))
 )
 _WAIT_AGAIN = (
     update(deliveries)
@@ -92,11 +91,10 @@ _WAIT_AGAIN = (
     .returning(deliveries.c.repository)
 )
 _HOLD_BACK = Statement(update(deliveries).where(*_OF_REPOSITORY).values(due_ms=null()))
-# Of the oldest alone: a look at all of them would take milliseconds at each admission.
+# Of the oldest of a state alone: a look at all of them would take milliseconds at each admission.
 _REMOVE_OLD = Statement(
     delete(deliveries).where(
-        deliveries.c.id.in_(_OLDEST.limit(_PRUNED_AT_ONCE)),
-        deliveries.c.state != WAITING,
+        deliveries.c.id.in_(_OLDEST.where(deliveries.c.state == bindparam("ended")).limit(_PRUNED_AT_ONCE)),
         deliveries.c.at_ms < bindparam("before_ms"),
     )
 )
@@ -154,10 +152,10 @@ def fail_waiting(connection: Connection, subscriber: str, reason: str) -> None:
 
 
 def limit(connection: Connection, subscriber: str, *, most: int, before_ms: int, now_ms: int) -> int:
-    """Keeps at most so many deliveries that wait, and as many that have ended; returns how many it dropped.
+    """Keeps at most so many deliveries that wait, and about as many that have ended; returns what it dropped.
 
-    Those dropped are the oldest that waited: they have failed. Ended ones are deleted, and those of events
-    from before the instant, some of them at each call.
+    Those dropped are the oldest that waited: they have failed. Ended ones are deleted when they are a tenth
+    too many, and those of events from before the instant, some of them at each call.
     """
     counts = {str(state): int(count) for state, count in _COUNT.all(connection, {"of": subscriber})}
     beyond = max(0, counts.get(WAITING, 0) - most)
@@ -167,9 +165,11 @@ def limit(connection: Connection, subscriber: str, *, most: int, before_ms: int,
         for repository in {str(name) for (name,) in dropped}:
             _promote(connection, subscriber, repository, now_ms=now_ms)
     surplus = sum(counts.values()) - counts.get(WAITING, 0) + beyond - most
-    if surplus > 0:
+    # Not one by one: to find the oldest takes as long as to delete a thousand.
+    if surplus > most // 10:
         _REMOVE_ENDED.run(connection, {"of": subscriber, "count": surplus})
-    _REMOVE_OLD.run(connection, {"of": subscriber, "before_ms": before_ms})
+    for state in (DELIVERED, FAILED):
+        _REMOVE_OLD.run(connection, {"of": subscriber, "ended": state, "before_ms": before_ms})
     return beyond
 
 

@@ -239,9 +239,9 @@ def refuse(
 
 def discard(connection: Connection, subscription: Subscription, rows: Sequence[int]) -> None:
     """Deletes messages from the backlog, whether or not they are with a subscriber."""
-    for row in rows:
-        connection.execute(_DELETE_ROW, _name_row(subscription, row))
-        connection.execute(_DELETE_UNKEPT, {"of_message": row})
+    if rows:
+        connection.execute(_DELETE_ROW, [_name_row(subscription, row) for row in rows])
+        connection.execute(_DELETE_UNKEPT, [{"of_message": row} for row in rows])
 
 
 def drop_excess(connection: Connection, subscription: Subscription, bounds: Bounds) -> int:

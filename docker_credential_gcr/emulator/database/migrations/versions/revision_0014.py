@@ -27,7 +27,7 @@ def upgrade() -> None:
     op.create_table(
         "deliveries",
         sa.Column("id", _NUMBER, primary_key=True),
-        sa.Column("name", _TEXT, nullable=False, unique=True),
+        sa.Column("name", _TEXT, nullable=False),
         sa.Column("subscriber", _TEXT, nullable=False),
         sa.Column("repository", _TEXT, nullable=False),
         sa.Column("event", _TEXT, nullable=False),
@@ -39,5 +39,5 @@ def upgrade() -> None:
         sa.Column("error", _TEXT, nullable=True),
         sa.Index("deliveries_due", "subscriber", "due_ms"),
         sa.Index("deliveries_state", "subscriber", "state", "repository"),
-        sa.Index("deliveries_order", "subscriber", "id"),
+        sa.Index("deliveries_order", "subscriber", "state", "id"),
     )
