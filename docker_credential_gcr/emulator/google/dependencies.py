@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
 from docker_credential_gcr.emulator.database.engine.database import Database
-from docker_credential_gcr.emulator.database.pubsub.backlog import Bounds
+from docker_credential_gcr.emulator.database.pubsub.excess import Bounds
 from docker_credential_gcr.emulator.identity.federation.issuer import Issuer
 from docker_credential_gcr.emulator.identity.id_tokens import IdTokenSigner
 from docker_credential_gcr.emulator.identity.redirection import RegistryKind

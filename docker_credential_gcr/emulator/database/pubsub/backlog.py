@@ -77,10 +77,6 @@ _DELETE_ROW = delete(backlog).where(_IS_ROW)
 _DELETE_UNKEPT = delete(messages).where(
     messages.c.id == bindparam("of_message"), ~exists().where(backlog.c.message == messages.c.id)
 )
-_TOTALS = select(func.count(), func.coalesce(func.sum(backlog.c.size), 0)).where(_OF)
-_OLDEST = (
-    select(*backlog.c["message", "size"]).where(_OF).order_by(backlog.c.message).limit(bindparam("count"))
-)
 _OLDER = and_(_OF, backlog.c.published_ms < bindparam("before"))
 _IS_SHARED = exists().where(
     _other.c.message == messages.c.id, _other.c.subscription != bindparam("of_subscription")
@@ -97,16 +93,8 @@ _RESTORE = (
 )
 # Later than any message.
 _END = 2**62
-# Rows that are looked at together, when a backlog is too large.
+# Exhausted deliveries that are looked at together.
 _STEP = 1000
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What a subscription keeps at most: messages, and bytes of messages."""
-
-    messages: int
-    size: int
 
 
 @dataclass(frozen=True)
@@ -242,24 +230,6 @@ def discard(connection: Connection, subscription: Subscription, rows: Sequence[i
     if rows:
         connection.execute(_DELETE_ROW, [_name_row(subscription, row) for row in rows])
         connection.execute(_DELETE_UNKEPT, [{"of_message": row} for row in rows])
-
-
-def drop_excess(connection: Connection, subscription: Subscription, bounds: Bounds) -> int:
-    """Deletes the oldest messages of a backlog that is too large; returns how many."""
-    of = {"of_subscription": subscription.id}
-    dropped = 0
-    while True:
-        count, size = connection.execute(_TOTALS, of).one()
-        if count <= bounds.messages and size <= bounds.size:
-            return dropped
-        rows = []
-        for row, each in connection.execute(_OLDEST, {**of, "count": _STEP}).all():
-            if count <= bounds.messages and size <= bounds.size:
-                break
-            rows.append(row)
-            count, size = count - 1, size - each
-        discard(connection, subscription, rows)
-        dropped += len(rows)
 
 
 def prune(connection: Connection, subscription: Subscription, *, now_ms: int) -> None:

@@ -11,8 +11,8 @@ from docker_credential_gcr.emulator.database.engine.statement import Statement
 from docker_credential_gcr.emulator.database.schema import backlog as table
 from docker_credential_gcr.emulator.database.schema import messages
 
-from . import backlog, subscriptions
-from .backlog import Bounds
+from . import excess, subscriptions
+from .excess import Bounds
 from .topics import Topic
 
 _INSERT = Statement(
@@ -72,8 +72,7 @@ def publish(
         _ENTER.run_many(connection, rows)
     dropped = {}
     for subscription in receiving:
-        backlog.prune(connection, subscription, now_ms=now_ms)
-        if count := backlog.drop_excess(connection, subscription, bounds):
+        if count := excess.drop(connection, subscription, bounds, now_ms=now_ms):
             dropped[subscription.name] = count
     return Published(message_ids, dropped)
 

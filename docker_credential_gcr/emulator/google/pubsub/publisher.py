@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.pubsub import backlog, publishing, subscriptions, topics
-from docker_credential_gcr.emulator.database.pubsub.backlog import Bounds, Delivery
+from docker_credential_gcr.emulator.database.pubsub.backlog import Delivery
+from docker_credential_gcr.emulator.database.pubsub.excess import Bounds
 from docker_credential_gcr.emulator.database.pubsub.publishing import NewMessage, Published
 from docker_credential_gcr.emulator.database.pubsub.subscriptions import Subscription
 from docker_credential_gcr.emulator.database.pubsub.topics import Topic

@@ -48,7 +48,7 @@ class GcrPublisher:
 
     def _send(self, connection: Connection, topic: Topic, events: Sequence[Event]) -> None:
         # 14 ms, which a ready server does not need.
-        from docker_credential_gcr.emulator.database.pubsub.backlog import Bounds
+        from docker_credential_gcr.emulator.database.pubsub.excess import Bounds
         from docker_credential_gcr.emulator.database.pubsub.publishing import NewMessage
 
         from .publisher import publish, tell_dropped
